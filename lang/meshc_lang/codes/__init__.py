@@ -1,0 +1,38 @@
+"""Every diagnostic code, once: one module a family, `CODES` the whole table by id."""
+
+from __future__ import annotations
+
+from meshc_lang.codes import (
+    authorization,
+    identities,
+    names,
+    reading,
+    resilience,
+    routing,
+    style,
+    syntax,
+    targets,
+    units,
+)
+from meshc_lang.codes.code import Code, Severity
+
+__all__ = ["CODES", "FAMILIES", "Code", "Severity"]
+
+FAMILIES = (
+    (reading, "reading input"),
+    (syntax, "syntax"),
+    (names, "names"),
+    (units, "types and units"),
+    (authorization, "authorisation"),
+    (routing, "routing"),
+    (resilience, "resilience"),
+    (identities, "identity and TLS"),
+    (targets, "what a target cannot express"),
+    (style, "style"),
+)
+"""The modules of codes with their titles, in the order of the documentation."""
+
+CODES: dict[str, Code] = {
+    code.id: code for module, _ in FAMILIES for code in vars(module).values() if isinstance(code, Code)
+}
+"""Every code by its id."""

@@ -1,0 +1,34 @@
+"""What a diagnostic code is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How much a finding weighs: an error stops a build, a warning does not, an info only tells."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """A diagnostic code: stable for ever, never reused. Its page in `docs/diagnostics/` is made from these fields.
+
+    `bad` is a whole program that yields the code and `good` the same program put right; both are compiled by the
+    tests. Where a code cannot come from a program (an unreadable file, say) both are empty.
+    """
+
+    id: str
+    name: str
+    severity: Severity
+    summary: str
+    why: str
+    bad: str = ""
+    good: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.name}"

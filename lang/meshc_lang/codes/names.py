@@ -1,0 +1,7 @@
+"""Codes of family 1xx: names."""
+
+from __future__ import annotations
+
+from meshc_lang.codes.code import Code, Severity
+
+__all__ = ["Code", "Severity"]

@@ -1,0 +1,29 @@
+"""The root of the tree: one file's statements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from meshc_lang.source import SourceText, Span
+from meshc_lang.tree.statement import AnyStatement
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A `#` comment as written, without its line break."""
+
+    span: Span
+
+    @property
+    def text(self) -> str:
+        """The comment, from its mark on."""
+        return self.span.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """One parsed file. Statements that could not be read are absent; their errors are in the parser's diagnostics."""
+
+    source: SourceText = field(compare=False)
+    statements: tuple[AnyStatement, ...]
+    comments: tuple[Comment, ...] = field(default=(), compare=False)
