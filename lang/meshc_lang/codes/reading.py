@@ -4,4 +4,76 @@ from __future__ import annotations
 
 from meshc_lang.codes.code import Code, Severity
 
-__all__ = ["Code", "Severity"]
+__all__ = [
+    "EMPTY_PROGRAM",
+    "FILE_TOO_LARGE",
+    "NOT_UTF8",
+    "NO_SUCH_FILE",
+    "PATH_ESCAPES",
+    "UNREADABLE_FILE",
+    "Code",
+    "Severity",
+]
+
+UNREADABLE_FILE = Code(
+    id="MSH080",
+    name="unreadable-file",
+    severity=Severity.ERROR,
+    summary="a file of the program cannot be read",
+    why=(
+        "The operating system refused: permissions, a broken disk, a file that is no regular file. A program is "
+        "compiled whole or not at all, since a missing file could hold a `deny`."
+    ),
+)
+
+NOT_UTF8 = Code(
+    id="MSH081",
+    name="not-utf8",
+    severity=Severity.ERROR,
+    summary="a file of the program is not UTF-8 text",
+    why=(
+        "Programs are UTF-8, everywhere and without guessing: a name read in the wrong encoding would be a different "
+        "name. The message gives the line and the first byte that is not UTF-8."
+    ),
+)
+
+EMPTY_PROGRAM = Code(
+    id="MSH082",
+    name="no-mesh-files",
+    severity=Severity.ERROR,
+    summary="there is no `.mesh` file in the directory",
+    why=(
+        "A program is every `.mesh` file below a directory, or the files named. A directory without one is most "
+        "likely the wrong directory, and an empty mesh is never what is meant."
+    ),
+)
+
+FILE_TOO_LARGE = Code(
+    id="MSH083",
+    name="file-too-large",
+    severity=Severity.ERROR,
+    summary="a file of the program is larger than the compiler reads",
+    why=(
+        "A policy of that size is not written by people; most likely the file is something else. The bound keeps a "
+        "mistake from using up the machine's memory. Split the program: its files may be cut anywhere."
+    ),
+)
+
+NO_SUCH_FILE = Code(
+    id="MSH084",
+    name="no-such-file",
+    severity=Severity.ERROR,
+    summary="there is no file or directory of that name",
+    why="The path given on the command line does not exist. Paths are relative to the working directory.",
+)
+
+PATH_ESCAPES = Code(
+    id="MSH085",
+    name="path-escapes",
+    severity=Severity.ERROR,
+    summary="a path leads out of the program's directory, or round in a circle",
+    why=(
+        "Symbolic links inside a program must stay inside it: otherwise a program would mean different things on "
+        "different machines, and could read what it should not. A link that leads back to itself can't be followed."
+    ),
+)
