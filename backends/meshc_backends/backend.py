@@ -1,0 +1,40 @@
+"""What every backend is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from meshc_backends.artifact import Artifact, Emission
+from meshc_backends.placement import Placement
+from meshc_compiler.ir.mesh import MeshIndex
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmitContext:
+    """What a backend is given besides the mesh.
+
+    `authority` is the directory of the certificate authority, outside the bundle. `now` is the time by which
+    certificates are issued (UTC). `previous` returns the content of a file of the bundle that this build replaces, or
+    None. `emitted` holds what earlier backends of this build made.
+    """
+
+    placement: Placement
+    authority: Path
+    now: datetime
+    previous: Callable[[str], bytes | None]
+    emitted: tuple[Artifact, ...] = ()
+
+
+class Backend(Protocol):
+    """A target: it turns a mesh into files, and refuses what it cannot say."""
+
+    name: str
+    """The word of `--target`, and the folder of the bundle that it fills."""
+
+    def emit(self, index: MeshIndex, context: EmitContext) -> Emission:
+        """Return the target's files for the whole mesh. Same mesh and context, same bytes."""
+        ...

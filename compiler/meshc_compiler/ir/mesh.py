@@ -1,0 +1,105 @@
+"""The root of the IR: everything the program says, resolved, in canonical order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from meshc_compiler.ir.claim import Assertion, Example
+from meshc_compiler.ir.identity import SpiffeId
+from meshc_compiler.ir.policy import AnyCaller, Callers, Limit, Rule
+from meshc_compiler.ir.route import Route, RouteRule
+from meshc_compiler.ir.setting import NOTHING_STATED, Settings
+from meshc_compiler.ir.workload import External, Service, ServicePort, Workload
+from meshc_lang.source import Span
+
+INGRESS = "ingress"
+"""The name of the workload by which calls enter the mesh."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mesh:
+    """A whole mesh. All tuples are sorted by name (rules and limits by id), so equal programs give equal values.
+
+    `workloads` holds the gateway `ingress` if a statement mentions it; it serves no service. `service_settings` and
+    `edge_settings` hold what the program states at those scopes only: `(callee, settings)` and
+    `(caller's workload, callee, settings)`.
+    """
+
+    name: str
+    trust_domain: str
+    workloads: tuple[Workload, ...]
+    services: tuple[Service, ...]
+    externals: tuple[External, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    routes: tuple[Route, ...] = ()
+    mesh_settings: Settings = NOTHING_STATED
+    service_settings: tuple[tuple[str, Settings], ...] = ()
+    edge_settings: tuple[tuple[str, str, Settings], ...] = ()
+    assertions: tuple[Assertion, ...] = ()
+    examples: tuple[Example, ...] = ()
+    origin: Span | None = field(default=None, compare=False, repr=False)
+
+
+class MeshIndex:
+    """Look-ups in a mesh, each built once: by name, by callee, by caller. Costs grow with the mesh, not its square."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self.mesh = mesh
+        self.workloads = {workload.name: workload for workload in mesh.workloads}
+        self.workloads_by_id = {workload.spiffe_id: workload for workload in mesh.workloads}
+        self.services = {service.name: service for service in mesh.services}
+        self.externals = {external.name: external for external in mesh.externals}
+        self.routes = {(route.service, route.port): route for route in mesh.routes}
+        self.namespaces = tuple(sorted({service.namespace for service in mesh.services}))
+        self._service_settings = dict(mesh.service_settings)
+        self._edge_settings = {(caller, callee): settings for caller, callee, settings in mesh.edge_settings}
+        self._rules_by_callee: dict[tuple[str, int], list[Rule]] = {}
+        self._callees_by_caller: dict[SpiffeId, set[tuple[str, int]]] = {}
+        self._callees_of_any: set[tuple[str, int]] = set()
+        for rule in mesh.rules:
+            self._rules_by_callee.setdefault((rule.callee, rule.port), []).append(rule)
+            if rule.effect == "allow":
+                match rule.callers:
+                    case AnyCaller():
+                        self._callees_of_any.add((rule.callee, rule.port))
+                    case these:
+                        for caller in these.ids:
+                            self._callees_by_caller.setdefault(caller, set()).add((rule.callee, rule.port))
+        self._limits_by_callee: dict[tuple[str, int], list[Limit]] = {}
+        for limit in mesh.limits:
+            self._limits_by_callee.setdefault((limit.callee, limit.port), []).append(limit)
+
+    def rules_of(self, callee: str, port: int) -> tuple[Rule, ...]:
+        """Return the rules about one port of a callee, allows and denies, by id."""
+        return tuple(self._rules_by_callee.get((callee, port), ()))
+
+    def limits_of(self, callee: str, port: int) -> tuple[Limit, ...]:
+        """Return the limits of one port of a callee, by id."""
+        return tuple(self._limits_by_callee.get((callee, port), ()))
+
+    def callees_of(self, caller: SpiffeId) -> tuple[tuple[str, int], ...]:
+        """Return the (callee, port) pairs for which some allow names the caller, sorted; itself is left out."""
+        pairs = self._callees_by_caller.get(caller, set()) | self._callees_of_any
+        own = self.workloads_by_id.get(caller)
+        return tuple(sorted(pair for pair in pairs if own is None or pair[0] != own.name))
+
+    def port_of(self, callee: str, number: int) -> ServicePort | None:
+        """Return a callee's port by its number."""
+        if callee in self.externals:
+            port = self.externals[callee].port
+            return port if port.number == number else None
+        service = self.services.get(callee)
+        return next((port for port in service.ports if port.number == number), None) if service else None
+
+    def settings(self, caller: str, callee: str, rule: RouteRule | None) -> Settings:
+        """Return the effective settings of a call: mesh, then service, then edge, then route, field by field."""
+        merged = self.mesh.mesh_settings
+        merged = merged.under(self._service_settings.get(callee, NOTHING_STATED))
+        merged = merged.under(self._edge_settings.get((caller, callee), NOTHING_STATED))
+        return merged.under(rule.settings) if rule is not None else merged
+
+
+def includes(callers: Callers, caller: SpiffeId) -> bool:
+    """Tell whether a verified identity is among the callers."""
+    return isinstance(callers, AnyCaller) or caller in callers.ids
