@@ -81,9 +81,9 @@ class KubernetesPlacement:
         return Listeners()
 
     def application(self, workload: Workload, port: ServicePort) -> Address:
-        """Return the port itself, on the pod's loopback."""
+        """Return the port on which the workload listens, on the pod's loopback."""
         del workload
-        return Address("127.0.0.1", port.number)
+        return Address("127.0.0.1", port.target or port.number)
 
     def endpoints(self, service: Service, version: str | None) -> tuple[Address, ...]:
         """Return the headless Service's name."""

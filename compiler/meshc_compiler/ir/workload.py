@@ -42,11 +42,15 @@ class Workload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServicePort:
-    """A port by which a service is called; `name` is None where there is only one."""
+    """A port by which a service is called; `name` is None where there is only one.
+
+    `target` is the port on which the workload listens where that is another one (Kubernetes' `targetPort`), else None.
+    """
 
     name: str | None
     number: int
     protocol: Protocol
+    target: int | None = None
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 

@@ -1,0 +1,52 @@
+# Two commands matter: `make demo` and `make test`. Both set up what they need in .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help setup demo test lint types floors unit docs golden bench fuzz clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(READY)  ## make .venv with meshc and its development tools
+
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("meshc needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## build a real example and run a mesh on this machine
+	@$(BIN)/python examples/demo.py
+
+test: lint types floors unit  ## everything that must hold
+
+lint: $(READY)  ## style of code and of examples
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/meshc fmt --check examples
+
+types: $(READY)  ## mypy, strict
+	$(BIN)/mypy
+
+floors: $(READY)  ## which wing may import which
+	PYTHONPATH=cli:lang:compiler:backends:runtime $(BIN)/lint-imports
+
+unit: $(READY)  ## the tests themselves
+	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile
+
+docs: $(READY)  ## write docs/diagnostics/ anew from the code
+	$(BIN)/python docs/write_diagnostics.py
+
+golden: $(READY)  ## write the expected results of tests anew; read the difference before you commit it
+	$(BIN)/pytest --quiet --update-golden
+
+bench: $(READY)  ## run every benchmark and print its figures
+	$(BIN)/python -m benchmarks
+
+fuzz: $(READY)  ## a longer search for inputs that break a property
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest --quiet --numprocesses 2 tests/properties tests/lang
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
