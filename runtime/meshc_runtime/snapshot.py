@@ -1,0 +1,419 @@
+"""The snapshot: everything one proxy needs to know, as one versioned JSON document.
+
+The compiler writes it, the proxy reads it, and nothing else passes between the two. The document is closed:
+an unknown field, an unknown version or a dangling name refuses the whole document, so that a proxy never
+enforces half of a policy.
+
+Times are milliseconds, shares are whole percents or relative weights, hosts are lower-case ASCII without port.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+SNAPSHOT_VERSION = 1
+
+Protocol = Literal["http", "http2", "grpc", "tcp", "tls"]
+Effect = Literal["allow", "deny"]
+
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+Milliseconds = Annotated[int, Field(ge=1, le=86_400_000)]
+Name = Annotated[str, Field(min_length=1, max_length=253)]
+HostName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9._-]+$|^\[[0-9a-f:.]+\]$")]
+HeaderName = Annotated[str, Field(pattern=r"^[a-z0-9!#$%&'*+.^_`|~-]+$", max_length=256)]
+Method = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_-]*$", max_length=32)]
+SpiffeUri = Annotated[str, Field(pattern=r"^spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+$", max_length=2048)]
+RetryCondition = Annotated[
+    str,
+    Field(
+        pattern=r"^(connect-failure|reset|refused-stream|gateway-error|5xx|s[1-5][0-9][0-9]"
+        r"|cancelled|deadline-exceeded|internal|resource-exhausted|unavailable)$"
+    ),
+]
+
+
+class _Part(BaseModel):
+    """A part of the snapshot: closed, immutable, without silent type conversion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Address(_Part):
+    """Where something listens or is reached; as a listener, port 0 lets the system choose one."""
+
+    host: Annotated[str, Field(min_length=1, max_length=253)]
+    port: Annotated[int, Field(ge=0, le=65535)]
+
+
+class WorkloadIdentity(_Part):
+    """Who this proxy speaks for (SPIFFE-ID section 2)."""
+
+    name: Name
+    spiffe_id: SpiffeUri
+    trust_domain: Annotated[str, Field(pattern=r"^[a-z0-9._-]+$", max_length=255)]
+
+
+class CertificateFiles(_Part):
+    """Paths of the PEM files that prove this workload's identity and verify its peers."""
+
+    cert_chain: str = "/var/run/meshc/certs/cert-chain.pem"
+    private_key: str = "/var/run/meshc/certs/key.pem"
+    trust_bundle: str = "/var/run/meshc/certs/trust-bundle.pem"
+
+
+class Listeners(_Part):
+    """The addresses the proxy listens on; a gateway without callers in the mesh has no inbound one."""
+
+    inbound: Address | None = Address(host="0.0.0.0", port=15006)  # noqa: S104 - a pod's own address
+    outbound: Address = Address(host="127.0.0.1", port=15001)
+    admin: Address = Address(host="127.0.0.1", port=15000)
+    readiness: Address = Address(host="0.0.0.0", port=15021)  # noqa: S104 - the kubelet probes it
+    metrics: Address = Address(host="0.0.0.0", port=15090)  # noqa: S104 - Prometheus scrapes it
+
+
+class TemplatePath(_Part):
+    """A path matched segment by segment on the canonical path, such as `/v1/orders/{id:int}/**`."""
+
+    kind: Literal["template"] = "template"
+    template: Annotated[str, Field(pattern=r"^/", max_length=4096)]
+
+
+class RegexPath(_Part):
+    """A path matched whole by an RE2 expression on the canonical path."""
+
+    kind: Literal["regex"] = "regex"
+    regex: Annotated[str, Field(max_length=4096)]
+
+
+PathPattern = Annotated[TemplatePath | RegexPath, Field(discriminator="kind")]
+
+
+class AllConditions(_Part):
+    """True when every part is; an empty one is true."""
+
+    kind: Literal["all"] = "all"
+    of: tuple[Condition, ...]
+
+
+class AnyCondition(_Part):
+    """True when one part is; an empty one is false."""
+
+    kind: Literal["any"] = "any"
+    of: tuple[Condition, ...]
+
+
+class NotCondition(_Part):
+    """True when its part is not."""
+
+    kind: Literal["not"] = "not"
+    of: Condition
+
+
+class HeaderPresent(_Part):
+    """True when the request has at least one line of this header, be it empty."""
+
+    kind: Literal["header-present"] = "header-present"
+    name: HeaderName
+
+
+class HeaderEquals(_Part):
+    """True when one member of the header, lines split at commas, is exactly this value."""
+
+    kind: Literal["header-equals"] = "header-equals"
+    name: HeaderName
+    value: str
+
+
+class HeaderOneOf(_Part):
+    """True when one member of the header is one of these values."""
+
+    kind: Literal["header-one-of"] = "header-one-of"
+    name: HeaderName
+    values: tuple[str, ...]
+
+
+Condition = Annotated[
+    AllConditions | AnyCondition | NotCondition | HeaderPresent | HeaderEquals | HeaderOneOf,
+    Field(discriminator="kind"),
+]
+
+
+class AuthorizationRule(_Part):
+    """One grant or refusal: these callers, these methods (null: any), this path (null: any), this condition.
+
+    `id` is stable between builds; access log and metrics name the deciding rule by it.
+    """
+
+    id: Name
+    effect: Effect
+    callers: tuple[SpiffeUri, ...]
+    methods: tuple[Method, ...] | None = None
+    path: PathPattern | None = None
+    condition: Condition | None = None
+
+
+class RateLimit(_Part):
+    """`amount` requests per `per_seconds`, for each caller by itself, in a bucket that holds `burst`.
+
+    With `per_header` every distinct value of that header has a bucket of its own, and its absence another.
+    """
+
+    id: Name
+    callers: tuple[SpiffeUri, ...]
+    amount: Annotated[int, Field(ge=1)]
+    per_seconds: Annotated[int, Field(ge=1)]
+    burst: Annotated[int, Field(ge=1)]
+    per_header: HeaderName | None = None
+
+
+class InboundPort(_Part):
+    """One port of this workload's service: the SNI that selects it, the app behind it, who may call what."""
+
+    service: Name
+    number: PortNumber
+    protocol: Protocol
+    server_name: HostName
+    app: Address
+    rules: tuple[AuthorizationRule, ...] = ()
+    limits: tuple[RateLimit, ...] = ()
+
+    @model_validator(mode="after")
+    def _rule_ids_are_unique(self) -> InboundPort:
+        _require_unique("rule id", (rule.id for rule in self.rules))
+        _require_unique("limit id", (limit.id for limit in self.limits))
+        return self
+
+
+class Retry(_Part):
+    """`limit` extra tries on these conditions (Envoy `RetryPolicy`); null budget: no budget.
+
+    The budget allows retries up to `budget_percent` of the requests running to the cluster, and always
+    `budget_min_concurrency` of them (Envoy `CircuitBreakers.Thresholds.RetryBudget`).
+    """
+
+    limit: Annotated[int, Field(ge=0, le=100)]
+    on: tuple[RetryCondition, ...]
+    budget_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    budget_min_concurrency: Annotated[int, Field(ge=0)] = 3
+    backoff_base_ms: Milliseconds = 25
+    backoff_max_ms: Milliseconds = 250
+    per_try_timeout_ms: Milliseconds | None = None
+
+
+class Destination(_Part):
+    """A cluster and its share, relative to the sum of the route's weights."""
+
+    cluster: Name
+    weight: Annotated[int, Field(ge=0)]
+
+
+class Route(_Part):
+    """What happens to the requests that match: first match wins. Nulls in the match mean any.
+
+    `timeout_ms` is the total from the end of the request, retries included; null means none.
+    """
+
+    id: Name
+    methods: tuple[Method, ...] | None = None
+    path: PathPattern | None = None
+    condition: Condition | None = None
+    destinations: Annotated[tuple[Destination, ...], Field(min_length=1)]
+    timeout_ms: Milliseconds | None = None
+    retry: Retry | None = None
+
+    @model_validator(mode="after")
+    def _some_destination_has_weight(self) -> Route:
+        if not any(destination.weight for destination in self.destinations):
+            raise ValueError(f"route `{self.id}` gives weight to no destination")
+        return self
+
+
+class OutboundService(_Part):
+    """One port of a service that this workload may call, selected by the Host header.
+
+    Every host answers as `host:port`; where `default` is true it also answers without a port.
+    `rules` is null for a service of the mesh, whose own proxy decides; for a service outside the mesh
+    they are decided here, and no rules at all refuse every request.
+    """
+
+    name: Name
+    hosts: Annotated[tuple[HostName, ...], Field(min_length=1)]
+    port: PortNumber
+    default: bool
+    protocol: Protocol
+    rules: tuple[AuthorizationRule, ...] | None = None
+    routes: Annotated[tuple[Route, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _last_route_matches_everything(self) -> OutboundService:
+        last = self.routes[-1]
+        if last.methods is not None or last.path is not None or last.condition is not None:
+            raise ValueError(f"the last route of `{self.name}` must match every request")
+        _require_unique("route id", (route.id for route in self.routes))
+        _require_unique("rule id", (rule.id for rule in self.rules or ()))
+        return self
+
+
+class MeshTransport(_Part):
+    """Mutual TLS to a proxy of the mesh that must prove exactly this identity."""
+
+    kind: Literal["mesh"] = "mesh"
+    spiffe_id: SpiffeUri
+    server_name: HostName
+
+
+class TlsTransport(_Part):
+    """TLS to something outside the mesh; null `ca_file` trusts the system's roots.
+
+    The server's certificate must carry one of `dns_names`.
+    """
+
+    kind: Literal["tls"] = "tls"
+    server_name: HostName
+    minimum_version: Literal["1.2", "1.3"] = "1.2"
+    ca_file: str | None = None
+    dns_names: Annotated[tuple[HostName, ...], Field(min_length=1)]
+
+
+class PlainTransport(_Part):
+    """Bare TCP to something outside the mesh."""
+
+    kind: Literal["plain"] = "plain"
+
+
+Transport = Annotated[MeshTransport | TlsTransport | PlainTransport, Field(discriminator="kind")]
+
+
+class Cluster(_Part):
+    """Endpoints that can answer for each other, and how to reach them; names are resolved by the proxy."""
+
+    name: Name
+    endpoints: tuple[Address, ...]
+    transport: Transport
+    connect_timeout_ms: Milliseconds = 5000
+
+
+class MeshHosts(_Part):
+    """Which Host values mean the mesh, so that one without a grant answers 403 and not 404.
+
+    A single label always does; so does every name that ends in one of `suffixes` (with leading dot) and
+    every `<label>.<namespace>`.
+    """
+
+    suffixes: tuple[str, ...] = (".svc", ".svc.cluster.local")
+    namespaces: tuple[Name, ...] = ()
+
+
+class ConnectionGuards(_Part):
+    """Bounds that protect the proxy itself; none of them limits how long a service may take to answer."""
+
+    max_connections: Annotated[int, Field(ge=1)] = 4096
+    handshake_timeout_ms: Milliseconds = 10_000
+    head_timeout_ms: Milliseconds = 10_000
+    body_idle_timeout_ms: Milliseconds = 300_000
+    idle_timeout_ms: Milliseconds = 300_000
+    pool_idle_timeout_ms: Milliseconds = 60_000
+
+
+class Snapshot(_Part):
+    """The whole policy and wiring of one proxy."""
+
+    version: Literal[1] = 1
+    workload: WorkloadIdentity
+    certificates: CertificateFiles = CertificateFiles()
+    listeners: Listeners = Listeners()
+    inbound: tuple[InboundPort, ...] = ()
+    outbound: tuple[OutboundService, ...] = ()
+    clusters: tuple[Cluster, ...] = ()
+    mesh_hosts: MeshHosts = MeshHosts()
+    access_log: Annotated[str, Field(min_length=1)] = "-"
+    guards: ConnectionGuards = ConnectionGuards()
+
+    @model_validator(mode="after")
+    def _names_hang_together(self) -> Snapshot:
+        _require_unique("cluster", (cluster.name for cluster in self.clusters))
+        _require_unique("inbound port", (str(port.number) for port in self.inbound))
+        _require_unique("inbound server name", (port.server_name for port in self.inbound))
+        _require_unique(
+            "outbound host",
+            (f"{host}:{service.port}" for service in self.outbound for host in service.hosts),
+        )
+        _require_unique(
+            "outbound default host",
+            (host for service in self.outbound if service.default for host in service.hosts),
+        )
+        known = {cluster.name for cluster in self.clusters}
+        for service in self.outbound:
+            for route in service.routes:
+                for destination in route.destinations:
+                    if destination.cluster not in known:
+                        raise ValueError(f"route `{route.id}` names unknown cluster `{destination.cluster}`")
+        if self.inbound and self.listeners.inbound is None:
+            raise ValueError("inbound ports need an inbound listener")
+        if not self.workload.spiffe_id.startswith(f"spiffe://{self.workload.trust_domain}/"):
+            raise ValueError("the workload's SPIFFE ID is not of its trust domain")
+        return self
+
+
+class SnapshotError(Exception):
+    """A snapshot that cannot be used; the message is one line for an operator."""
+
+
+def parse_snapshot(text: str | bytes) -> Snapshot:
+    """Read a snapshot from its JSON text.
+
+    Raises:
+        SnapshotError: the text is not JSON, is of another version, or breaks the schema.
+    """
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SnapshotError(f"not a JSON document: {error}") from None
+    if not isinstance(document, dict):
+        raise SnapshotError("a snapshot is a JSON object")
+    version = document.get("version")
+    if version != SNAPSHOT_VERSION or isinstance(version, bool):
+        raise SnapshotError(f"snapshot version {version!r} is unknown; this proxy reads {SNAPSHOT_VERSION}")
+    try:
+        return Snapshot.model_validate_json(text)
+    except ValidationError as error:
+        raise SnapshotError(_one_line(error)) from None
+
+
+def render_snapshot(snapshot: Snapshot) -> str:
+    """The snapshot's JSON text: the same snapshot gives the same bytes."""
+    return snapshot.model_dump_json(indent=2) + "\n"
+
+
+def snapshot_schema() -> dict[str, Any]:
+    """The JSON schema (2020-12) of the snapshot document."""
+    schema = Snapshot.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _one_line(error: ValidationError) -> str:
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    first = problems[0]
+    place = ".".join(str(step) for step in first["loc"]) or "snapshot"
+    message = str(first["msg"]).removeprefix("Value error, ").replace("\n", " ")
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{place}: {message}{more}"
+
+
+def _require_unique(kind: str, names: Any) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"{kind} `{name}` appears twice")
+        seen.add(name)
+
+
+AllConditions.model_rebuild()
+AnyCondition.model_rebuild()
+NotCondition.model_rebuild()
+AuthorizationRule.model_rebuild()
+Route.model_rebuild()
+Snapshot.model_rebuild()
