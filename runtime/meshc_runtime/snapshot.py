@@ -4,7 +4,7 @@ The compiler writes it, the proxy reads it, and nothing else passes between the 
 an unknown field, an unknown version or a dangling name refuses the whole document, so that a proxy never
 enforces half of a policy.
 
-Times are milliseconds, shares are whole percents or relative weights, hosts are lower-case ASCII without port.
+Times are milliseconds, shares are percents or relative weights, hosts are lower-case ASCII without port.
 """
 
 from __future__ import annotations
@@ -144,12 +144,13 @@ Condition = Annotated[
 class AuthorizationRule(_Part):
     """One grant or refusal: these callers, these methods (null: any), this path (null: any), this condition.
 
-    `id` is stable between builds; access log and metrics name the deciding rule by it.
+    `callers` null means every caller with a verified identity of the trust domain. `id` is stable between builds;
+    access log and metrics name the deciding rule by it.
     """
 
     id: Name
     effect: Effect
-    callers: tuple[SpiffeUri, ...]
+    callers: tuple[SpiffeUri, ...] | None
     methods: tuple[Method, ...] | None = None
     path: PathPattern | None = None
     condition: Condition | None = None
@@ -159,10 +160,11 @@ class RateLimit(_Part):
     """`amount` requests per `per_seconds`, for each caller by itself, in a bucket that holds `burst`.
 
     With `per_header` every distinct value of that header has a bucket of its own, and its absence another.
+    `callers` null means every caller with a verified identity of the trust domain.
     """
 
     id: Name
-    callers: tuple[SpiffeUri, ...]
+    callers: tuple[SpiffeUri, ...] | None
     amount: Annotated[int, Field(ge=1)]
     per_seconds: Annotated[int, Field(ge=1)]
     burst: Annotated[int, Field(ge=1)]
@@ -196,7 +198,7 @@ class Retry(_Part):
 
     limit: Annotated[int, Field(ge=0, le=100)]
     on: tuple[RetryCondition, ...]
-    budget_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    budget_percent: Annotated[float, Field(ge=0, le=100)] | None = None
     budget_min_concurrency: Annotated[int, Field(ge=0)] = 3
     backoff_base_ms: Milliseconds = 25
     backoff_max_ms: Milliseconds = 250
