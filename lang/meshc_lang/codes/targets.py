@@ -4,4 +4,168 @@ from __future__ import annotations
 
 from meshc_lang.codes.code import Code, Severity
 
-__all__ = ["Code", "Severity"]
+__all__ = [
+    "AUTHORITY_BUSY",
+    "AUTHORITY_CORRUPT",
+    "AUTHORITY_EXPIRED",
+    "AUTHORITY_EXPIRING",
+    "AUTHORITY_EXPOSED",
+    "AUTHORITY_FOREIGN",
+    "AUTHORITY_UNREADABLE",
+    "KUBERNETES_NAME",
+    "KUBERNETES_NAME_TAKEN",
+    "KUBERNETES_SELECTOR",
+    "KUBERNETES_SERVER_SIDE",
+    "KUBERNETES_TOO_LARGE",
+    "ROOT_KEY_AWAY",
+    "Code",
+    "Severity",
+]
+
+AUTHORITY_UNREADABLE = Code(
+    id="MSH840",
+    name="authority-unreadable",
+    severity=Severity.ERROR,
+    summary="the certificate authority's directory cannot be read or written",
+    why=(
+        "Certificates come from a root and an intermediate kept outside the build. Where the operating system refuses "
+        "to read or write them, no certificate is issued, and none is guessed at: a fresh authority would cut off "
+        "every workload that trusts the old one."
+    ),
+)
+
+AUTHORITY_EXPOSED = Code(
+    id="MSH841",
+    name="authority-exposed",
+    severity=Severity.ERROR,
+    summary="others than its owner can get at the certificate authority's keys",
+    why=(
+        "Whoever reads the authority's keys can be any workload. The directory must be 0700 and its files 0600. The "
+        "build does not put the permissions right by itself: the keys may have been read already, and only people can "
+        "judge that."
+    ),
+)
+
+AUTHORITY_CORRUPT = Code(
+    id="MSH842",
+    name="authority-corrupt",
+    severity=Severity.ERROR,
+    summary="a file of the certificate authority does not hold what it should",
+    why=(
+        "The file is cut off, holds something else, or its key and certificate do not belong together. It is never "
+        "replaced silently: a new root would not be trusted by the workloads that run. Restore the file, or move the "
+        "directory away to start a new authority."
+    ),
+)
+
+AUTHORITY_FOREIGN = Code(
+    id="MSH843",
+    name="authority-of-another-trust-domain",
+    severity=Severity.ERROR,
+    summary="the certificate authority belongs to another trust domain",
+    why=(
+        "A trust domain has its own root: one that signs for two would let each speak for the other (SPIFFE Trust "
+        "Domain and Bundle, section 2). Name the directory that belongs to this mesh, or keep the trust domain as it "
+        "was."
+    ),
+)
+
+AUTHORITY_EXPIRED = Code(
+    id="MSH844",
+    name="authority-expired",
+    severity=Severity.ERROR,
+    summary="the certificate authority's root is not valid at this time",
+    why=(
+        "Past its end no peer accepts what the root vouches for; before its beginning neither, which most often means "
+        "that a clock is wrong. A new root has to be brought to every workload, so that is never done in passing."
+    ),
+)
+
+AUTHORITY_EXPIRING = Code(
+    id="MSH845",
+    name="authority-expiring",
+    severity=Severity.WARNING,
+    summary="the certificate authority's root ends soon",
+    why=(
+        "What the root signs cannot outlive it, so certificates are getting shorter. Plan the change while old and "
+        "new can be trusted side by side."
+    ),
+)
+
+AUTHORITY_BUSY = Code(
+    id="MSH846",
+    name="authority-busy",
+    severity=Severity.ERROR,
+    summary="another build holds the certificate authority",
+    why=(
+        "Two builds at once could each make a root or an intermediate, and one would be lost. A build holds the "
+        "authority for a moment only; one that holds it for long has been stopped or hangs."
+    ),
+)
+
+ROOT_KEY_AWAY = Code(
+    id="MSH847",
+    name="root-key-away",
+    severity=Severity.ERROR,
+    summary="a new intermediate is needed, and the root's key is not there",
+    why=(
+        "A root's key may be kept elsewhere while its intermediate lasts. The intermediate is near its end, or gone, "
+        "and only the root's key can sign the next one."
+    ),
+)
+
+KUBERNETES_NAME = Code(
+    id="MSH850",
+    name="kubernetes-name",
+    severity=Severity.ERROR,
+    summary="Kubernetes does not accept a name that follows from the program",
+    why=(
+        "Names of Kubernetes objects and values of labels have a narrow alphabet and a length of 63 characters at "
+        "most (253 for some). The API server would refuse the object halfway through an apply; the build says so "
+        "first."
+    ),
+)
+
+KUBERNETES_NAME_TAKEN = Code(
+    id="MSH851",
+    name="kubernetes-name-taken",
+    severity=Severity.ERROR,
+    summary="two parts of the program need a Kubernetes object of the same name",
+    why=(
+        "The headless Service of version `v1` of `api` is called `api-v1-mesh`, and so is that of a service `api-v1`. "
+        "The later would overwrite the earlier, and calls would reach the wrong pods."
+    ),
+)
+
+KUBERNETES_SELECTOR = Code(
+    id="MSH852",
+    name="kubernetes-selector",
+    severity=Severity.ERROR,
+    summary="a workload's selector finds no pods of its own",
+    why=(
+        "An empty selector finds every pod of the namespace, and one that also finds another workload's pods sends "
+        "calls to pods with another identity. Either way a network policy would open more than the program says."
+    ),
+)
+
+KUBERNETES_TOO_LARGE = Code(
+    id="MSH853",
+    name="kubernetes-object-too-large",
+    severity=Severity.ERROR,
+    summary="an object is larger than Kubernetes stores",
+    why=(
+        "The API server stores at most 1 MiB of data in a ConfigMap or Secret. A sidecar's configuration grows with "
+        "the services that the workload may call: split the workload, or narrow what it may call."
+    ),
+)
+
+KUBERNETES_SERVER_SIDE = Code(
+    id="MSH854",
+    name="kubernetes-server-side-apply",
+    severity=Severity.WARNING,
+    summary="an object is too large for a plain `kubectl apply`",
+    why=(
+        "`kubectl apply` keeps a copy of each object in an annotation, and annotations hold at most 256 KiB. `kubectl "
+        "apply --server-side` keeps none."
+    ),
+)
