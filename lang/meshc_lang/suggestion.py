@@ -15,8 +15,8 @@ def suggest(word: str, candidates: Iterable[str]) -> tuple[str, ...]:
     """Return the candidates nearest to `word`, at most three, nearest first; none rather than a bad one.
 
     A candidate is near when its distance to the word is at most a third of the word's length, and at least 1 is
-    allowed; case counts for nothing. Only the candidates at the smallest distance are offered. A word of one letter
-    gets no suggestion but for its case: everything short is near it.
+    allowed; case counts for nothing. Only the candidates at the smallest distance are offered. To words of one or two
+    letters everything short is near, so there only a swap, an added or a lost letter counts (`v3` is no `v2`).
     """
     if not word or len(word) > _LONGEST:
         return ()
@@ -27,13 +27,18 @@ def suggest(word: str, candidates: Iterable[str]) -> tuple[str, ...]:
         if candidate == word or not candidate or len(candidate) > _LONGEST:
             continue
         apart = distance(folded, candidate.casefold(), bound)
-        if apart > bound or (apart and min(len(word), len(candidate)) == 1):
+        if apart > bound or (apart and _too_short(folded, candidate.casefold())):
             continue
         if apart < bound:
             bound = apart
             best.clear()
         best.append(candidate)
     return tuple(best[:_MOST])
+
+
+def _too_short(word: str, candidate: str) -> bool:
+    shorter = min(len(word), len(candidate))
+    return shorter == 1 or (shorter == 2 and len(word) == len(candidate) and sorted(word) != sorted(candidate))
 
 
 def distance(left: str, right: str, bound: int | None = None) -> int:
