@@ -12,15 +12,45 @@ __all__ = [
     "AUTHORITY_EXPOSED",
     "AUTHORITY_FOREIGN",
     "AUTHORITY_UNREADABLE",
+    "BUNDLE_DAMAGED",
     "KUBERNETES_NAME",
     "KUBERNETES_NAME_TAKEN",
     "KUBERNETES_SELECTOR",
     "KUBERNETES_SERVER_SIDE",
     "KUBERNETES_TOO_LARGE",
+    "OUTPUT_IN_THE_WAY",
+    "OUTPUT_NOT_A_BUNDLE",
+    "OUTPUT_UNWRITABLE",
     "ROOT_KEY_AWAY",
+    "SIDECAR_CANNOT_HOLD",
+    "SIDECAR_PROTOCOL",
     "Code",
     "Severity",
 ]
+
+SIDECAR_PROTOCOL = Code(
+    id="MSH820",
+    name="sidecar-protocol",
+    severity=Severity.WARNING,
+    summary="the Python proxy does not carry the protocol of a port, and refuses its calls",
+    why=(
+        "The Python proxy speaks HTTP/1.1. Calls to ports of other protocols (grpc, http2, tcp, tls) are closed and "
+        "never passed unchecked, so nothing opens that the program closes; but what the program allows there does not "
+        "work through this proxy. Build the target `envoy` for those workloads."
+    ),
+)
+
+SIDECAR_CANNOT_HOLD = Code(
+    id="MSH821",
+    name="sidecar-cannot-hold",
+    severity=Severity.ERROR,
+    summary="a value of the program does not fit into the Python proxy's snapshot",
+    why=(
+        "The proxy measures time in whole milliseconds up to a day and makes at most a hundred extra tries; names and "
+        "paths have bounds too. A value is never rounded or cut in silence: the proxy would do other than what was "
+        "written."
+    ),
+)
 
 AUTHORITY_UNREADABLE = Code(
     id="MSH840",
@@ -167,5 +197,50 @@ KUBERNETES_SERVER_SIDE = Code(
     why=(
         "`kubectl apply` keeps a copy of each object in an annotation, and annotations hold at most 256 KiB. `kubectl "
         "apply --server-side` keeps none."
+    ),
+)
+
+OUTPUT_NOT_A_BUNDLE = Code(
+    id="MSH860",
+    name="output-not-a-bundle",
+    severity=Severity.ERROR,
+    summary="the output directory holds something that no build made",
+    why=(
+        "A build replaces its output directory as a whole. A directory without meshc's `manifest.json`, or with files "
+        "that its manifest does not list, holds something of yours: it would be lost. Name another directory, or move "
+        "what is there."
+    ),
+)
+
+OUTPUT_IN_THE_WAY = Code(
+    id="MSH861",
+    name="output-in-the-way",
+    severity=Severity.ERROR,
+    summary="the output path is no directory",
+    why=(
+        "A file, a symbolic link or a device stands where the bundle should go. A build does not write through links, "
+        "since that would replace a directory somewhere else, and removes nothing that it did not write."
+    ),
+)
+
+OUTPUT_UNWRITABLE = Code(
+    id="MSH862",
+    name="output-unwritable",
+    severity=Severity.ERROR,
+    summary="the bundle cannot be written",
+    why=(
+        "The operating system refused: permissions, a read-only or full disk, a parent that is no directory. The "
+        "bundle that was there before is as it was; of the new one nothing is left."
+    ),
+)
+
+BUNDLE_DAMAGED = Code(
+    id="MSH863",
+    name="bundle-damaged",
+    severity=Severity.ERROR,
+    summary="a bundle does not hold what its manifest says",
+    why=(
+        "A file of the bundle is missing, was changed after the build, is readable by others though it is secret, or "
+        "the manifest itself cannot be read. Build it again from the program."
     ),
 )
