@@ -4,4 +4,184 @@ from __future__ import annotations
 
 from meshc_lang.codes.code import Code, Severity
 
-__all__ = ["Code", "Severity"]
+_MESH = 'mesh shop { trust-domain: "shop.example" }\n'
+_SHOP = _MESH + "service web {}\nservice api { port: 8080/http, versions: [v1, v2] }\n"
+
+UNKNOWN_NAME = Code(
+    id="MSH101",
+    name="unknown-name",
+    severity=Severity.ERROR,
+    summary="a name that no statement of the program declares",
+    why=(
+        "Names are global to the program: a service, external or group is declared once, in any of its files. A name "
+        "that nothing declares is most likely misspelt, and a rule about it would grant or deny nothing."
+    ),
+    bad=_SHOP + "allow wbe -> api : GET /**\n",
+    good=_SHOP + "allow web -> api : GET /**\n",
+)
+
+WRONG_KIND = Code(
+    id="MSH102",
+    name="wrong-kind",
+    severity=Severity.ERROR,
+    summary="a name of the wrong kind for this place",
+    why=(
+        "Services and `ingress` call; services and externals are called. An external does not call into the mesh, "
+        "`ingress` serves nothing, and only a service has routes and versions."
+    ),
+    bad=_SHOP + "allow web -> api : GET /**\nallow web -> ingress : GET /**\n",
+    good=_SHOP + "allow web -> api : GET /**\nallow ingress -> api : POST /**\n",
+)
+
+UNKNOWN_FIELD = Code(
+    id="MSH103",
+    name="unknown-field",
+    severity=Severity.ERROR,
+    summary="a field that this block does not have",
+    why="A field that is not known is refused and never skipped: a setting that has no effect is worse than none.",
+    bad=_MESH + "service web {}\nservice api { port: 8080/http, replica: 2 }\nallow web -> api : GET /**\n",
+    good=_MESH + "service web {}\nservice api { port: 8080/http, replicas: 2 }\nallow web -> api : GET /**\n",
+)
+
+UNKNOWN_PORT = Code(
+    id="MSH104",
+    name="unknown-port",
+    severity=Severity.ERROR,
+    summary="a port that the service does not have",
+    why=(
+        "Behind the dot stands the name of one of the service's `ports`. A service with a single `port` is called by "
+        "its name alone."
+    ),
+    bad=_MESH
+    + "service web {}\nservice api { ports { public: 8080/http, admin: 8081/http } }\n"
+    + "allow web -> api : GET /**\nallow web -> api.amdin : POST /**\n",
+    good=_MESH
+    + "service web {}\nservice api { ports { public: 8080/http, admin: 8081/http } }\n"
+    + "allow web -> api : GET /**\nallow web -> api.admin : POST /**\n",
+)
+
+UNKNOWN_VERSION = Code(
+    id="MSH105",
+    name="unknown-version",
+    severity=Severity.ERROR,
+    summary="a version that the service does not declare",
+    why="A route sends to the versions in the service's `versions`: a share of the requests sent elsewhere is lost.",
+    bad=_SHOP + "allow web -> api : GET /**\nroute api {\n  /** => v1 90%, v3 10%\n}\n",
+    good=_SHOP + "allow web -> api : GET /**\nroute api {\n  /** => v1 90%, v2 10%\n}\n",
+)
+
+UNKNOWN_ROUTE_NAME = Code(
+    id="MSH106",
+    name="unknown-route-name",
+    severity=Severity.ERROR,
+    summary="`over` names a rule that the route does not have",
+    why="`over NAME` speaks of a rule of the same service that was given its name by `as NAME`.",
+    bad=_SHOP + "allow web -> api : * /**\nroute api {\n  /v1/** => v1 as stable\n  POST /** => v2 over stabel\n}\n",
+    good=_SHOP + "allow web -> api : * /**\nroute api {\n  /v1/** => v1 as stable\n  POST /** => v2 over stable\n}\n",
+)
+
+GROUP_CYCLE = Code(
+    id="MSH107",
+    name="group-cycle",
+    severity=Severity.ERROR,
+    summary="a group that contains itself",
+    why="A group is a finite set of workloads, worked out from other groups: a circle of definitions defines nothing.",
+    bad=_SHOP + "group front = web | back\ngroup back = api | front\nallow web -> api : GET /**\n",
+    good=_SHOP
+    + "group front = web\ngroup back = api | front\nallow front -> api : GET /**\nassert never ingress -> back\n",
+)
+
+UNKNOWN_LABEL = Code(
+    id="MSH108",
+    name="unknown-label",
+    severity=Severity.ERROR,
+    summary="a property that no service has",
+    why=(
+        "`where service.NAME` looks at the services' labels, and at `namespace`, `name` and `service-account`. A label "
+        "that no service bears is most likely misspelt, and an assert about the empty group would hold for nothing."
+    ),
+    bad=_MESH
+    + 'service web {}\nservice api { port: 8080/http, labels: {pci: "true"} }\n'
+    + 'group card = where service.pic == "true"\nallow web -> card : GET /**\n',
+    good=_MESH
+    + 'service web {}\nservice api { port: 8080/http, labels: {pci: "true"} }\n'
+    + 'group card = where service.pci == "true"\nallow web -> card : GET /**\n',
+)
+
+EMPTY_GROUP = Code(
+    id="MSH109",
+    name="empty-group",
+    severity=Severity.WARNING,
+    summary="a group without members",
+    why="Rules and asserts about an empty group say nothing, although they look as if they did.",
+    bad=_SHOP + "group others = web - web\nallow web -> api : GET /**\n",
+    good=_SHOP + "group others = web | api\nallow web -> api : GET /**\nassert never ingress -> others\n",
+)
+
+DUPLICATE_NAME = Code(
+    id="MSH110",
+    name="duplicate-name",
+    severity=Severity.ERROR,
+    summary="a name that is declared twice",
+    why=(
+        "Services, externals and groups share one namespace of names, since a rule may speak of any of them. Which of "
+        "two declarations is meant would depend on the order of files, and order never matters."
+    ),
+    bad=_SHOP + "service api { port: 9090/http }\nallow web -> api : GET /**\n",
+    good=_SHOP + "service admin { port: 9090/http }\nallow web -> api : GET /**\nallow web -> admin : GET /**\n",
+)
+
+RESERVED_NAME = Code(
+    id="MSH111",
+    name="reserved-name",
+    severity=Severity.ERROR,
+    summary="a name that the language has taken",
+    why="`any`, `ingress`, `mesh` and `plaintext` have a meaning of their own wherever a name may stand.",
+    bad=_SHOP + "group mesh = web | api\nallow web -> api : GET /**\n",
+    good=_SHOP + "group front = web | api\nallow web -> api : GET /**\nassert never ingress -> front\n",
+)
+
+DUPLICATE_FIELD = Code(
+    id="MSH112",
+    name="duplicate-field",
+    severity=Severity.ERROR,
+    summary="a field, or an entry of a list, that is stated twice",
+    why="Which of two values is meant would depend on their order, and order never matters.",
+    bad=_MESH + "service web {}\nservice api { port: 8080/http, port: 9090/http }\nallow web -> api : GET /**\n",
+    good=_MESH
+    + "service web {}\nservice api { ports { public: 8080/http, admin: 9090/http } }\nallow web -> api : GET /**\n",
+)
+
+MISSING_FIELD = Code(
+    id="MSH113",
+    name="missing-field",
+    severity=Severity.ERROR,
+    summary="a field that this block must have",
+    why="Without it the statement has no meaning, and no default would be a safe guess.",
+    bad="mesh shop {}\n",
+    good=_MESH,
+)
+
+MISSING_MESH = Code(
+    id="MSH114",
+    name="missing-mesh",
+    severity=Severity.ERROR,
+    summary="the program has no `mesh` statement",
+    why="The `mesh` statement gives the trust domain, from which every identity of the mesh is made.",
+    bad="service web {}\nservice api { port: 8080/http }\nallow web -> api : GET /**\n",
+    good=_MESH + "service web {}\nservice api { port: 8080/http }\nallow web -> api : GET /**\n",
+)
+
+INVALID_NAME = Code(
+    id="MSH115",
+    name="invalid-name",
+    severity=Severity.ERROR,
+    summary="a name that cannot be a host name",
+    why=(
+        "Services, namespaces, service accounts and versions become DNS names and Kubernetes objects: lower-case "
+        "letters, digits and hyphens, not at the ends, within 63 characters together with the suffixes that are added "
+        "to them (RFC 1123 §2.1)."
+    ),
+    bad=_MESH + "service web {}\nservice Api_1 { port: 8080/http }\nallow web -> Api_1 : GET /**\n",
+    good=_MESH + "service web {}\nservice api-1 { port: 8080/http }\nallow web -> api-1 : GET /**\n",
+)

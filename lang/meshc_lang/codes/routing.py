@@ -1,7 +1,110 @@
-"""Codes of family 4xx: routes and settings."""
+"""Codes of family 4xx: routing."""
 
 from __future__ import annotations
 
 from meshc_lang.codes.code import Code, Severity
 
-__all__ = ["Code", "Severity"]
+_SHOP = (
+    'mesh shop { trust-domain: "shop.example" }\n'
+    "service web {}\n"
+    "service api { port: 8080/http, versions: [v1, v2] }\n"
+    "allow web -> api : * /**\n"
+)
+
+AMBIGUOUS_ROUTE = Code(
+    id="MSH410",
+    name="ambiguous-route",
+    severity=Severity.ERROR,
+    summary="two rules of a route match the same request, and neither is more specific",
+    why=(
+        "The rules of a route have no order: a rule that strictly contains another yields to it. Where two overlap "
+        "and neither contains the other, only the author can say which is meant: by `over NAME`."
+    ),
+    bad=_SHOP + 'route api {\n  /v1/** if header "x-beta" == "1" => v2 as beta\n  POST /v1/orders => v1\n}\n',
+    good=_SHOP
+    + 'route api {\n  /v1/** if header "x-beta" == "1" => v2 as beta\n  POST /v1/orders => v1 over beta\n}\n',
+)
+
+OVER_CYCLE = Code(
+    id="MSH411",
+    name="over-cycle",
+    severity=Severity.ERROR,
+    summary="rules of a route that each go over the other",
+    why="`over` and the precedence of the more specific rule together must not lead in a circle: no rule would win.",
+    bad=_SHOP + "route api {\n  POST /** => v1 as write over stable\n  /v1/** => v2 as stable over write\n}\n",
+    good=_SHOP + "route api {\n  POST /** => v1 as write over stable\n  /v1/** => v2 as stable\n}\n",
+)
+
+UNREACHABLE_ROUTE = Code(
+    id="MSH412",
+    name="unreachable-route",
+    severity=Severity.WARNING,
+    summary="a rule of a route that never wins",
+    why="For every request that it matches another rule takes precedence, so its targets get no request through it.",
+    bad=_SHOP + "route api {\n  /v1/** => v1 as stable over orders\n  POST /v1/orders => v2 as orders\n}\n",
+    good=_SHOP + "route api {\n  /v1/** => v1 as stable\n  POST /v1/orders => v2 as orders\n}\n",
+)
+
+DUPLICATE_ROUTE_NAME = Code(
+    id="MSH413",
+    name="duplicate-route-name",
+    severity=Severity.ERROR,
+    summary="two rules of a service's routes with the same name",
+    why="`over NAME` must say which rule is meant.",
+    bad=_SHOP + "route api {\n  /v1/** => v1 as stable\n  /v2/** => v2 as stable\n}\n",
+    good=_SHOP + "route api {\n  /v1/** => v1 as stable\n  /v2/** => v2 as next\n}\n",
+)
+
+UNDECIDED_ROUTE = Code(
+    id="MSH414",
+    name="undecided-route",
+    severity=Severity.ERROR,
+    summary="rules of a route of which it cannot be decided which is the more specific",
+    why=(
+        "Regular expressions are compared by their text and by sample paths only. Where they leave it open whether two "
+        "rules overlap, `over NAME` must say which one wins."
+    ),
+    bad=_SHOP + 'route api {\n  /v1/** => v1 as stable\n  ~"/v[12]/users/[a-m]+" => v2\n}\n',
+    good=_SHOP + 'route api {\n  /v1/** => v1 as stable\n  ~"/v[12]/users/[a-m]+" => v2 over stable\n}\n',
+)
+
+CONFLICTING_SETTINGS = Code(
+    id="MSH420",
+    name="conflicting-settings",
+    severity=Severity.ERROR,
+    summary="two different values of a setting at the same scope",
+    why=(
+        "The most specific scope wins, field by field: mesh, service, edge, route. At one scope two values are a "
+        "contradiction, because no order of statements decides between them."
+    ),
+    bad=_SHOP + "edge web -> api { timeout: 1s }\nedge web -> api { timeout: 2s }\n",
+    good=_SHOP + "edge web -> api { timeout: 1s }\nedge web -> api { retry: off }\n",
+)
+
+WRONG_WEIGHTS = Code(
+    id="MSH430",
+    name="wrong-weights",
+    severity=Severity.ERROR,
+    summary="the shares of a rule's targets do not add up to 100 %",
+    why="Shares are exact: another sum than 100 % means that a number is wrong, and only the author knows which.",
+    bad=_SHOP + "route api {\n  /** => v1 90%, v2 5%\n}\n",
+    good=_SHOP + "route api {\n  /** => v1 95%, v2 5%\n}\n",
+)
+
+SPLIT_WITH_ONE_VERSION = Code(
+    id="MSH431",
+    name="split-with-one-version",
+    severity=Severity.WARNING,
+    summary="a split of which every share goes to the same version",
+    why="The shares add up to one target: it looks like a canary and is none.",
+    bad=_SHOP + "route api {\n  /** => v1 95%, v1 5%\n}\n",
+    good=_SHOP + "route api {\n  /** => v1 95%, v2 5%\n}\n",
+)
+
+TOO_MANY_ROUTES = Code(
+    id="MSH432",
+    name="too-many-routes",
+    severity=Severity.ERROR,
+    summary="more rules of one service's route than the compiler compares",
+    why="Every pair of rules is compared for overlap. The bound keeps a generated program from stopping the compiler.",
+)
