@@ -1,0 +1,161 @@
+"""One snapshot a workload, and what the proxy refuses for want of the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import ValidationError
+
+from meshc_backends.artifact import Artifact, Emission, Loss, Reservation
+from meshc_backends.backend import EmitContext
+from meshc_backends.placement import Placement
+from meshc_backends.sidecar.inbound import address, inbound_ports
+from meshc_backends.sidecar.outbound import outbound_services, settings_problems
+from meshc_compiler.ir.mesh import Mesh, MeshIndex
+from meshc_compiler.ir.setting import Settings
+from meshc_compiler.ir.slice import WorkloadSlice, slice_of
+from meshc_compiler.ir.workload import Protocol, ServicePort
+from meshc_lang.codes.targets import SIDECAR_CANNOT_HOLD, SIDECAR_PROTOCOL
+from meshc_lang.diagnostic import Diagnostic
+from meshc_lang.source import SourceText, Span
+from meshc_runtime import snapshot as out
+
+TARGET = "sidecar"
+
+CARRIED = frozenset({Protocol.HTTP})
+"""The protocols that the Python proxy speaks."""
+
+
+class SidecarBackend:
+    """The target `sidecar`: snapshots of the Python proxy."""
+
+    name = TARGET
+
+    def emit(self, index: MeshIndex, context: EmitContext) -> Emission:
+        """Return `sidecar/<workload>.json` for every workload."""
+        artifacts: list[Artifact] = []
+        diagnostics: list[Diagnostic] = []
+        reservations: list[Reservation] = []
+        for what, port in _ports(index.mesh):
+            if port.protocol not in CARRIED:
+                diagnostics.append(_not_carried(what, port))
+                reservations.append(_refused(what, port))
+        for workload in index.mesh.workloads:
+            emission = emit_workload(slice_of(index, workload), context.placement)
+            artifacts += emission.artifacts
+            diagnostics += emission.diagnostics
+        return Emission(artifacts=tuple(artifacts), diagnostics=tuple(diagnostics), reservations=tuple(reservations))
+
+
+SIDECAR = SidecarBackend()
+"""The backend, for the registry."""
+
+
+def emit_workload(slice_: WorkloadSlice, placement: Placement) -> Emission:
+    """Return one workload's snapshot: a function of its slice and of where things listen."""
+    name = slice_.workload.name
+    problems = tuple(_setting_findings(slice_))
+    if problems:
+        return Emission(diagnostics=problems)
+    try:
+        snapshot = _snapshot(slice_, placement)
+    except ValidationError as error:
+        return Emission(diagnostics=(_unfit(slice_, error),))
+    content = out.render_snapshot(snapshot).encode()
+    return Emission(artifacts=(Artifact(path=f"{TARGET}/{name}.json", content=content),))
+
+
+def _snapshot(slice_: WorkloadSlice, placement: Placement) -> out.Snapshot:
+    workload = slice_.workload
+    where = placement.listeners(workload)
+    certificates = placement.certificates(workload).rstrip("/")
+    services, clusters = outbound_services(slice_, placement)
+    return out.Snapshot(
+        workload=out.WorkloadIdentity(
+            name=workload.name, spiffe_id=str(workload.spiffe_id), trust_domain=slice_.trust_domain
+        ),
+        certificates=out.CertificateFiles(
+            cert_chain=f"{certificates}/cert-chain.pem",
+            private_key=f"{certificates}/key.pem",
+            trust_bundle=f"{certificates}/trust-bundle.pem",
+        ),
+        listeners=out.Listeners(
+            inbound=address(where.inbound) if slice_.inbound else None,
+            outbound=address(where.outbound),
+            admin=address(where.admin),
+            readiness=address(where.readiness),
+            metrics=address(where.metrics),
+        ),
+        inbound=inbound_ports(slice_, placement),
+        outbound=services,
+        clusters=clusters,
+        mesh_hosts=out.MeshHosts(namespaces=slice_.namespaces),
+    )
+
+
+def _ports(mesh: Mesh) -> Iterator[tuple[str, ServicePort]]:
+    """Yield every port of the mesh and what it belongs to."""
+    for service in mesh.services:
+        for port in service.ports:
+            yield f"service `{service.name}`", port
+    for external in mesh.externals:
+        yield f"external `{external.name}`", external.port
+
+
+def _not_carried(what: str, port: ServicePort) -> Diagnostic:
+    return Diagnostic(
+        code=SIDECAR_PROTOCOL,
+        message=f"the Python proxy refuses calls to {what}: it does not speak `{port.protocol.value}` yet",
+        primary=port.origin or _nowhere(),
+        label=f"port {port.number}",
+        help="build the target `envoy` for the workloads that make or take these calls",
+        subject=f"sidecar {what} {port.number}",
+    )
+
+
+def _refused(what: str, port: ServicePort) -> Reservation:
+    return Reservation(
+        target=TARGET,
+        loss=Loss.REFUSED,
+        subject=f"{what} port {port.number}/{port.protocol.value}",
+        reason=f"the Python proxy does not speak {port.protocol.value}: such calls are refused",
+    )
+
+
+def _setting_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:
+    calls: list[tuple[str, Settings]] = [
+        (service.service.name, rule.settings) for service in slice_.services for rule in service.rules
+    ]
+    calls += [(external.external.name, external.settings) for external in slice_.externals]
+    for callee, settings in calls:
+        for problem in settings_problems(settings):
+            yield Diagnostic(
+                code=SIDECAR_CANNOT_HOLD,
+                message=f"calls to `{callee}` have {problem}, and the Python proxy counts whole milliseconds",
+                primary=_stated(settings) or slice_.workload.origin or _nowhere(),
+                help="write it in `ms`, or leave the target `sidecar` out",
+                subject=f"sidecar {callee} {problem}",
+            )
+
+
+def _stated(settings: Settings) -> Span | None:
+    for setting in (settings.timeout_ns, settings.per_try_timeout_ns, settings.retry_backoff):
+        if setting is not None and setting.origin is not None:
+            return setting.origin
+    return None
+
+
+def _unfit(slice_: WorkloadSlice, error: ValidationError) -> Diagnostic:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = " ".join(str(step) for step in first["loc"]) or "document"
+    reason = str(first["msg"]).removeprefix("Value error, ")
+    return Diagnostic(
+        code=SIDECAR_CANNOT_HOLD,
+        message=f"the snapshot of `{slice_.workload.name}` cannot hold a value: {place}: {reason}",
+        primary=slice_.workload.origin or _nowhere(),
+        subject=f"sidecar {slice_.workload.name} {place}",
+    )
+
+
+def _nowhere() -> Span:
+    return SourceText(TARGET, "").span(0, 0)

@@ -1,0 +1,176 @@
+"""The outbound side of a snapshot: the services a workload may call, by which routes and with which settings."""
+
+from __future__ import annotations
+
+from meshc_backends.placement import Placement, host_names, server_name
+from meshc_backends.sidecar.inbound import address, authorization_rules, stable_id
+from meshc_backends.sidecar.request_match import match_fields
+from meshc_compiler.ir.match import RequestMatch
+from meshc_compiler.ir.route import Destination
+from meshc_compiler.ir.setting import Settings
+from meshc_compiler.ir.slice import OutboundExternal, OutboundRule, OutboundService, WorkloadSlice
+from meshc_compiler.ir.workload import TlsVersion
+from meshc_runtime import snapshot as out
+
+OTHERWISE = "otherwise"
+"""The id of the route that takes what no rule of the program matches."""
+
+_MILLISECOND = 1_000_000
+_PERCENT = 10_000
+_BACKOFF_MS = (25, 250)
+"""Envoy's own pause between tries, where the program states none (`RetryPolicy.retry_back_off`)."""
+
+
+def outbound_services(
+    slice_: WorkloadSlice, placement: Placement
+) -> tuple[tuple[out.OutboundService, ...], tuple[out.Cluster, ...]]:
+    """Return the services that the workload may call, and the clusters that their routes name."""
+    services: list[out.OutboundService] = []
+    clusters: dict[str, out.Cluster] = {}
+    for service in slice_.services:
+        services.append(_service(service))
+        for rule in service.rules:
+            for destination in rule.destinations:
+                cluster = _service_cluster(service, destination, placement)
+                clusters.setdefault(cluster.name, cluster)
+    taken: set[str] = set()
+    for external in slice_.externals:
+        for host in external.external.hosts:
+            services.append(_external(external, host, default=host not in taken))
+            taken.add(host)
+            cluster = _external_cluster(external, host, placement)
+            clusters.setdefault(cluster.name, cluster)
+    return tuple(services), tuple(sorted(clusters.values(), key=lambda cluster: cluster.name))
+
+
+def settings_problems(settings: Settings) -> tuple[str, ...]:
+    """Return what of the settings does not fit into a snapshot, as half-sentences; none where all does."""
+    problems: list[str] = []
+    times = [("a timeout", settings.timeout_ns), ("a per-try timeout", settings.per_try_timeout_ns)]
+    for what, time in times:
+        if time is not None and time.value % _MILLISECOND:
+            problems.append(f"{what} finer than a millisecond")
+    if settings.retry_backoff is not None:
+        backoff = settings.retry_backoff.value
+        if backoff.low_ns % _MILLISECOND or backoff.high_ns % _MILLISECOND:
+            problems.append("a backoff finer than a millisecond")
+    return tuple(problems)
+
+
+def _service(service: OutboundService) -> out.OutboundService:
+    names = host_names(service.service, service.port)
+    ending = f":{service.port.number}"
+    bare = tuple(name for name in names if not name.endswith(ending))
+    return out.OutboundService(
+        name=service.service.name,
+        hosts=tuple(name.removesuffix(ending) for name in names if name.endswith(ending)),
+        port=service.port.number,
+        default=bool(bare),
+        protocol=service.port.protocol.value,
+        routes=_routes(service),
+    )
+
+
+def _routes(service: OutboundService) -> tuple[out.Route, ...]:
+    routes: dict[str, out.Route] = {}
+    for rule in service.rules:
+        route_id = stable_id(rule.rule.id) if rule.rule is not None else OTHERWISE
+        while route_id in routes:  # a rule may be called `otherwise`, and two may say the same
+            route_id += "'"
+        routes[route_id] = _route(route_id, service, rule)
+    return tuple(routes.values())
+
+
+def _route(route_id: str, service: OutboundService, rule: OutboundRule) -> out.Route:
+    return out.Route(
+        id=route_id,
+        **match_fields(rule.rule.match if rule.rule is not None else RequestMatch()),
+        destinations=tuple(
+            out.Destination(cluster=_cluster_name(service, destination), weight=destination.weight)
+            for destination in rule.destinations
+        ),
+        timeout_ms=_timeout(rule.settings),
+        retry=_retry(rule.settings),
+    )
+
+
+def _cluster_name(service: OutboundService, destination: Destination) -> str:
+    name = f"{service.service.name}:{service.port.number}"
+    return name if destination.version is None else f"{name}/{destination.version}"
+
+
+def _service_cluster(service: OutboundService, destination: Destination, placement: Placement) -> out.Cluster:
+    return out.Cluster(
+        name=_cluster_name(service, destination),
+        endpoints=tuple(map(address, placement.endpoints(service.service, destination.version))),
+        transport=out.MeshTransport(
+            spiffe_id=str(service.workload.spiffe_id),
+            server_name=server_name(service.service, service.port),
+        ),
+    )
+
+
+def _external(external: OutboundExternal, host: str, *, default: bool) -> out.OutboundService:
+    port = external.external.port
+    return out.OutboundService(
+        name=external.external.name,
+        hosts=(host,),
+        port=port.number,
+        default=default,
+        protocol=port.protocol.value,
+        rules=authorization_rules(external.rules),
+        routes=(
+            out.Route(
+                id=OTHERWISE,
+                destinations=(out.Destination(cluster=f"{host}:{port.number}", weight=1),),
+                timeout_ms=_timeout(external.settings),
+                retry=_retry(external.settings),
+            ),
+        ),
+    )
+
+
+def _external_cluster(external: OutboundExternal, host: str, placement: Placement) -> out.Cluster:
+    return out.Cluster(
+        name=f"{host}:{external.external.port.number}",
+        endpoints=(address(placement.external(external.external, host)),),
+        transport=_external_transport(external.external.tls, host, placement),
+    )
+
+
+def _external_transport(
+    tls: TlsVersion | None, host: str, placement: Placement
+) -> out.TlsTransport | out.PlainTransport:
+    if tls is None:
+        return out.PlainTransport()
+    return out.TlsTransport(
+        server_name=host,
+        minimum_version=tls.value,
+        ca_file=placement.external_roots(),
+        dns_names=(host,),
+    )
+
+
+def _timeout(settings: Settings) -> int | None:
+    """No timeout is 0 where the program says `off`, and None where it says nothing."""
+    if settings.timeout_ns is None or settings.timeout_ns.value == 0:
+        return None
+    return settings.timeout_ns.value // _MILLISECOND
+
+
+def _retry(settings: Settings) -> out.Retry | None:
+    if not settings.retries or settings.retry_limit is None or settings.retry_on is None:
+        return None
+    low, high = _BACKOFF_MS
+    if settings.retry_backoff is not None:
+        low = settings.retry_backoff.value.low_ns // _MILLISECOND
+        high = settings.retry_backoff.value.high_ns // _MILLISECOND
+    per_try = settings.per_try_timeout_ns
+    return out.Retry(
+        limit=settings.retry_limit.value,
+        on=settings.retry_on.value,
+        budget_percent=None if settings.retry_budget is None else settings.retry_budget.value / _PERCENT,
+        backoff_base_ms=low,
+        backoff_max_ms=high,
+        per_try_timeout_ms=None if per_try is None or not per_try.value else per_try.value // _MILLISECOND,
+    )
