@@ -38,7 +38,7 @@ def authorization_rules(rules: Iterable[Rule]) -> tuple[out.AuthorizationRule, .
 
 
 def with_own_ids(stated: Iterable[T]) -> Iterator[tuple[str, T]]:
-    """Yield rules, limits or route rules, each under an id that fits and that no other one has.
+    """Yield rules or limits, each under an id that fits and that no other one has.
 
     A fact that is stated twice says nothing more, and is left out; different ones never merge.
     """

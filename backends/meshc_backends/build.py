@@ -1,0 +1,141 @@
+"""The build: a mesh through the backends that were asked for, into one bundle, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from meshc_backends.artifact import Artifact, Reservation
+from meshc_backends.backend import EmitContext
+from meshc_backends.bundle import Bundle, building_in, finding, read_bundle, reason_of, replaceable, write_bundle
+from meshc_backends.manifest import manifest_of
+from meshc_backends.placement import KubernetesPlacement, Placement
+from meshc_backends.registry import Target, plan
+from meshc_compiler.ir.mesh import MeshIndex
+from meshc_lang.codes.targets import OUTPUT_UNWRITABLE
+from meshc_lang.diagnostic import Diagnostic, has_errors
+
+__all__ = ["BuildInput", "BuildResult", "build", "emit", "read_bundle"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildInput:
+    """What a build is made of besides the mesh: nothing else flows into its bytes.
+
+    `program` is the digest of the mesh (hexadecimal SHA-256), `compiler` the version, `tests_passed` how many lines of
+    test blocks held. `authority` is the directory of the certificate authority; `now` is in UTC.
+    """
+
+    program: str
+    compiler: str
+    tests_passed: int
+    authority: Path
+    now: datetime
+    placement: Placement = KubernetesPlacement()  # noqa: RUF009 - it has no state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResult:
+    """What became of a build. `written` is False if there was an error; then nothing on disk has changed.
+
+    `added` are targets that others needed. `files` counts all files but the manifest; `changed` and `removed` those
+    that differ from the bundle that was there before.
+    """
+
+    written: bool
+    diagnostics: tuple[Diagnostic, ...]
+    targets: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
+    files: int = 0
+    changed: int = 0
+    removed: int = 0
+    dropped_targets: tuple[str, ...] = ()
+
+
+def build(index: MeshIndex, targets: Iterable[str], out: Path, source: BuildInput) -> BuildResult:
+    """Emit the targets and put the bundle at `out`, in the place of the one that is there.
+
+    The bundle is exactly this build: targets of an earlier build that were not asked for now are gone from it
+    (`dropped_targets` names them), since files of two builds side by side would not be one policy.
+    """
+    chosen, added = plan(targets)
+    out = Path(os.path.abspath(out)) if out.name in {"", ".."} else out  # noqa: PTH100 - links are not followed
+    try:
+        with building_in(out):
+            return _build(index, chosen, added, out, source)
+    except OSError as error:
+        place = f"`{error.filename}`: " if error.filename and str(error.filename) != str(out) else ""
+        message = f"the bundle cannot be written to `{out}`: {place}{reason_of(error)}"
+        return BuildResult(written=False, diagnostics=(finding(OUTPUT_UNWRITABLE, out, message),))
+
+
+def emit(
+    index: MeshIndex, chosen: tuple[Target, ...], source: BuildInput, old: Bundle | None
+) -> tuple[tuple[Artifact, ...], tuple[Diagnostic, ...], tuple[Reservation, ...]]:
+    """Run the backends in order; each sees what those before it made. Stops after the first that finds an error."""
+    artifacts: list[Artifact] = []
+    diagnostics: list[Diagnostic] = []
+    reservations: list[Reservation] = []
+    for target in chosen:
+        context = EmitContext(
+            placement=source.placement,
+            authority=source.authority,
+            now=source.now,
+            previous=old.content if old is not None else lambda _: None,
+            emitted=tuple(artifacts),
+        )
+        emission = target.load().emit(index, context)
+        artifacts += emission.artifacts
+        diagnostics += emission.diagnostics
+        reservations += emission.reservations
+        if has_errors(diagnostics):
+            break
+    return tuple(artifacts), tuple(diagnostics), tuple(reservations)
+
+
+def _build(
+    index: MeshIndex, chosen: tuple[Target, ...], added: tuple[str, ...], out: Path, source: BuildInput
+) -> BuildResult:
+    old, problems = replaceable(out)
+    if has_errors(problems):
+        return BuildResult(written=False, diagnostics=problems)
+    artifacts, diagnostics, reservations = emit(index, chosen, source, old)
+    names = tuple(target.name for target in chosen)
+    if has_errors(diagnostics):
+        return BuildResult(written=False, diagnostics=diagnostics, targets=names, added=added)
+    _require_own_paths(artifacts)
+    manifest = manifest_of(
+        index.mesh,
+        program=source.program,
+        compiler=source.compiler,
+        targets=names,
+        artifacts=artifacts,
+        reservations=reservations,
+        tests_passed=source.tests_passed,
+    )
+    write_bundle(out, artifacts, manifest)
+    before = old.digests() if old is not None else {}
+    after = Bundle(out, manifest).digests()
+    return BuildResult(
+        written=True,
+        diagnostics=diagnostics,
+        targets=names,
+        added=added,
+        reservations=reservations,
+        files=len(after),
+        changed=sum(before.get(path) != entry for path, entry in after.items()),
+        removed=len(before.keys() - after.keys()),
+        dropped_targets=tuple(name for name in (old.manifest.targets if old is not None else ()) if name not in names),
+    )
+
+
+def _require_own_paths(artifacts: tuple[Artifact, ...]) -> None:
+    seen: set[str] = set()
+    for artifact in artifacts:
+        if artifact.path in seen:
+            raise ValueError(f"two backends write `{artifact.path}`")
+        seen.add(artifact.path)

@@ -1,0 +1,251 @@
+"""A bundle on disk: read with its manifest, compared with it, and swapped for another in one step."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from meshc_backends.artifact import Artifact
+from meshc_backends.manifest import MANIFEST_NAME, PUBLIC_MODE, SECRET_MODE, Manifest
+from meshc_lang.codes import Code
+from meshc_lang.codes.targets import BUNDLE_DAMAGED, OUTPUT_IN_THE_WAY, OUTPUT_NOT_A_BUNDLE, OUTPUT_UNWRITABLE
+from meshc_lang.diagnostic import Diagnostic
+from meshc_lang.source import SourceText
+
+_DIRECTORY_MODE, _SECRET_DIRECTORY_MODE = 0o755, 0o700
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+_NO_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM}
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle as it lies on disk."""
+
+    directory: Path
+    manifest: Manifest
+
+    def content(self, path: str) -> bytes | None:
+        """Return the bytes of a file that the manifest lists; None for any other, or if it cannot be read."""
+        if all(entry.path != path for entry in self.manifest.files):
+            return None
+        try:
+            return (self.directory / path).read_bytes()
+        except OSError:
+            return None
+
+    def digests(self) -> dict[str, tuple[str, str]]:
+        """Return digest and mode of each file, by path."""
+        return {entry.path: (entry.sha256, entry.mode) for entry in self.manifest.files}
+
+
+def read_bundle(directory: Path) -> tuple[Bundle | None, tuple[Diagnostic, ...]]:
+    """Return the bundle in a directory; None and a finding where there is none that can be read."""
+    try:
+        text = (directory / MANIFEST_NAME).read_bytes()
+    except FileNotFoundError:
+        return None, (finding(OUTPUT_NOT_A_BUNDLE, directory, f"`{directory}` holds no `{MANIFEST_NAME}`"),)
+    except OSError as error:
+        return None, (finding(BUNDLE_DAMAGED, directory, f"the manifest cannot be read: {reason_of(error)}"),)
+    try:
+        return Bundle(directory, Manifest.model_validate_json(text)), ()
+    except ValidationError:
+        return None, (finding(BUNDLE_DAMAGED, directory, f"`{directory / MANIFEST_NAME}` is no manifest of a bundle"),)
+
+
+def verify_bundle(bundle: Bundle) -> tuple[Diagnostic, ...]:
+    """Compare every file with the manifest: there, unchanged, with its mode, and nothing beside them."""
+    found: list[Diagnostic] = []
+    for entry in bundle.manifest.files:
+        path = bundle.directory / entry.path
+        try:
+            mode, content = stat.S_IMODE(path.lstat().st_mode), path.read_bytes()
+        except OSError as error:
+            found.append(finding(BUNDLE_DAMAGED, path, f"a file of the bundle cannot be read: {reason_of(error)}"))
+            continue
+        if hashlib.sha256(content).hexdigest() != entry.sha256:
+            found.append(finding(BUNDLE_DAMAGED, path, "a file of the bundle was changed after the build"))
+        if entry.mode == "0600" and mode & 0o077:
+            found.append(finding(BUNDLE_DAMAGED, path, f"a secret file is open to others: its mode is {mode:04o}"))
+    found += [
+        finding(BUNDLE_DAMAGED, bundle.directory / stray, "a file that the manifest does not list lies in the bundle")
+        for stray in foreign_files(bundle)
+    ]
+    return tuple(found)
+
+
+def foreign_files(bundle: Bundle) -> tuple[str, ...]:
+    """Return the paths inside a bundle's directory that its manifest does not list, sorted."""
+    known = {entry.path for entry in bundle.manifest.files} | {MANIFEST_NAME}
+    there = {
+        (Path(folder) / name).relative_to(bundle.directory).as_posix()
+        for folder, folders, names in os.walk(bundle.directory)
+        for name in (*names, *(name for name in folders if (Path(folder) / name).is_symlink()))
+    }
+    return tuple(sorted(there - known))
+
+
+def replaceable(out: Path) -> tuple[Bundle | None, tuple[Diagnostic, ...]]:
+    """Return the bundle that a build into `out` replaces (None: nothing is there), or why it must not."""
+    try:
+        mode = out.lstat().st_mode
+    except FileNotFoundError:
+        return None, ()
+    except OSError as error:
+        return None, (finding(OUTPUT_UNWRITABLE, out, f"`{out}` cannot be written: {reason_of(error)}"),)
+    if not stat.S_ISDIR(mode):
+        what = "a symbolic link" if stat.S_ISLNK(mode) else "a file" if stat.S_ISREG(mode) else "no directory"
+        message = f"`{out}` is {what}, so the bundle cannot be put there"
+        return None, (finding(OUTPUT_IN_THE_WAY, out, message, "remove it, or name another directory with `--out`"),)
+    try:
+        if next(out.iterdir(), None) is None:
+            return None, ()
+    except OSError as error:
+        return None, (finding(OUTPUT_UNWRITABLE, out, f"`{out}` cannot be read: {reason_of(error)}"),)
+    bundle, problems = read_bundle(out)
+    if bundle is None:
+        way_out = "name another directory with `--out`, or move what is there"
+        message = f"`{out}` is not empty and was not made by `meshc build`: it will not be replaced"
+        return None, (finding(OUTPUT_NOT_A_BUNDLE, out, message, way_out),)
+    if foreign := foreign_files(bundle):
+        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        message = f"`{out}` holds `{foreign[0]}`{more}, which no build made and this one would remove"
+        return None, (finding(OUTPUT_NOT_A_BUNDLE, out, message, "keep your own files outside the bundle"),)
+    return bundle, problems
+
+
+@contextlib.contextmanager
+def building_in(out: Path) -> Iterator[None]:
+    """Hold the parent of `out` for one build at a time, and clear away what a build left that was killed.
+
+    Raises:
+        OSError: the parent cannot be made or opened.
+    """
+    parent = out.parent
+    missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            _clear_leftovers(out)
+            yield
+        finally:
+            os.close(handle)
+    finally:
+        for folder in () if os.path.lexists(out) else missing:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def write_bundle(out: Path, artifacts: tuple[Artifact, ...], manifest: Manifest) -> None:
+    """Write a bundle beside `out` and swap it in, so that at `out` there is the old one or the new one, whole.
+
+    Raises:
+        OSError: something could not be written; `out` is as it was.
+    """
+    new = Path(tempfile.mkdtemp(prefix=_prefix(out), suffix=".new", dir=out.parent))
+    try:
+        _fill(new, artifacts, manifest)
+        _swap(new, out)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    _flush_directory(out.parent)
+
+
+def finding(code: Code, path: Path, message: str, help_: str = "") -> Diagnostic:
+    """Return a finding about a path as a whole."""
+    return Diagnostic(code=code, message=message, primary=SourceText(str(path), "").span(0, 0), help=help_)
+
+
+def reason_of(error: OSError) -> str:
+    """Return the operating system's reason in lower case: `permission denied`."""
+    return (error.strerror or type(error).__name__).lower()
+
+
+def _prefix(out: Path) -> str:
+    return f".{out.name}.meshc-"
+
+
+def _clear_leftovers(out: Path) -> None:
+    """Nobody else builds here now, so what bears our prefix is left of a build that was killed."""
+    left = sorted(path for path in out.parent.iterdir() if path.name.startswith(_prefix(out)))
+    for path in left:
+        if path.suffix == ".old" and not os.path.lexists(out):
+            path.rename(out)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _fill(new: Path, artifacts: tuple[Artifact, ...], manifest: Manifest) -> None:
+    secret_folders = {Path(artifact.path).parent for artifact in artifacts if artifact.secret}
+    folders = {parent for artifact in artifacts for parent in Path(artifact.path).parents} - {Path()}
+    for folder in sorted(folders):
+        (new / folder).mkdir(mode=_SECRET_DIRECTORY_MODE)
+    for artifact in artifacts:
+        _write_file(new / artifact.path, artifact.content, SECRET_MODE if artifact.secret else PUBLIC_MODE)
+    _write_file(new / MANIFEST_NAME, manifest.text().encode(), PUBLIC_MODE)
+    for folder in sorted(folders, reverse=True):
+        (new / folder).chmod(_SECRET_DIRECTORY_MODE if folder in secret_folders else _DIRECTORY_MODE)
+        _flush_directory(new / folder)
+    new.chmod(_DIRECTORY_MODE)
+    _flush_directory(new)
+
+
+def _write_file(path: Path, content: bytes, mode: int) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, SECRET_MODE)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fchmod(file.fileno(), mode)
+        os.fsync(file.fileno())
+
+
+def _swap(new: Path, out: Path) -> None:
+    if not os.path.lexists(out):
+        new.rename(out)
+    elif _exchange(new, out):
+        shutil.rmtree(new, ignore_errors=True)
+    else:
+        old = new.with_suffix(".old")
+        out.rename(old)
+        try:
+            new.rename(out)
+        except BaseException:
+            old.rename(out)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(new: Path, out: Path) -> bool:
+    """Swap two directories in one step where the kernel can (renameat2, Linux 3.15); False where it cannot."""
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is None:
+        return False
+    if renameat2(_AT_FDCWD, os.fsencode(new), _AT_FDCWD, os.fsencode(out), _RENAME_EXCHANGE) == 0:
+        return True
+    failure = ctypes.get_errno()
+    if failure in _NO_EXCHANGE:
+        return False
+    raise OSError(failure, os.strerror(failure), str(out))
+
+
+def _flush_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

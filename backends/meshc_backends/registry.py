@@ -1,0 +1,64 @@
+"""The targets, in the order in which they are built; each is imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import cast
+
+from meshc_backends.backend import Backend
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A target's word, where its backend is, and what else a build with it must hold.
+
+    `needs` are targets that must be there; of `needs_one_of` one must be, the first if none was asked for.
+    """
+
+    name: str
+    module: str
+    attribute: str
+    needs: tuple[str, ...] = ()
+    needs_one_of: tuple[str, ...] = ()
+
+    def load(self) -> Backend:
+        """Import the backend."""
+        return cast(Backend, getattr(importlib.import_module(self.module), self.attribute))
+
+
+BACKENDS = (
+    Target("certs", "meshc_backends.certificates", "CERTS"),
+    Target("envoy", "meshc_backends.envoy", "ENVOY"),
+    Target("sidecar", "meshc_backends.sidecar", "SIDECAR"),
+    Target(
+        "kubernetes",
+        "meshc_backends.kubernetes",
+        "KUBERNETES",
+        needs=("certs",),
+        needs_one_of=("envoy", "sidecar"),
+    ),
+)
+"""Every target. A backend sees what those before it have made."""
+
+TARGETS = tuple(target.name for target in BACKENDS)
+"""The words that `--target` takes."""
+
+
+def plan(asked: Iterable[str]) -> tuple[tuple[Target, ...], tuple[str, ...]]:
+    """Return the targets to build, in order, and the names of those that were added because others need them.
+
+    Raises:
+        KeyError: a name is none of `TARGETS`; callers check that first.
+    """
+    by_name = {target.name: target for target in BACKENDS}
+    named = {by_name[name].name for name in asked}
+    added: set[str] = set()
+    for target in BACKENDS:
+        if target.name in named:
+            added.update(name for name in target.needs if name not in named)
+            if target.needs_one_of and not named & set(target.needs_one_of):
+                added.add(target.needs_one_of[0])
+    chosen = tuple(target for target in BACKENDS if target.name in named | added)
+    return chosen, tuple(target.name for target in chosen if target.name in added)
