@@ -1,0 +1,54 @@
+"""A build as the command line asks for it: the program compiled, its tests passed, its targets written."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+from meshc.compiling import compile_paths
+from meshc.reporting import Reporting
+from meshc.version import compiler_version
+from meshc_backends.build import BuildInput, BuildResult, build
+from meshc_compiler.examples import run_examples
+from meshc_compiler.ir.dump import dump_mesh
+from meshc_compiler.ir.mesh import Mesh
+from meshc_lang.diagnostic import has_errors
+
+
+def build_program(
+    program: tuple[str, ...], targets: tuple[str, ...], out: Path, authority: Path, reporting: Reporting
+) -> BuildResult:
+    """Compile, check and write a bundle; the findings of the program and of its targets are in the result.
+
+    With warnings that fail the command (`--strict`) nothing is written either.
+    """
+    compiled = compile_paths(program)
+    findings = compiled.diagnostics
+    if compiled.index is None or has_errors(findings) or reporting.status(findings):
+        return BuildResult(written=False, diagnostics=findings)
+    cases = run_examples(compiled.index)
+    source = BuildInput(
+        program=digest(compiled.index.mesh),
+        compiler=compiler_version(),
+        tests_passed=sum(case.passed for case in cases),
+        authority=authority,
+        now=datetime.now(UTC),
+    )
+    built = build(compiled.index, targets, out, source)
+    return BuildResult(
+        written=built.written,
+        diagnostics=findings + built.diagnostics,
+        targets=built.targets,
+        added=built.added,
+        reservations=built.reservations,
+        files=built.files,
+        changed=built.changed,
+        removed=built.removed,
+        dropped_targets=built.dropped_targets,
+    )
+
+
+def digest(mesh: Mesh) -> str:
+    """Return the SHA-256 of what a program means, in hexadecimal; comments, order and files do not change it."""
+    return hashlib.sha256(dump_mesh(mesh).encode()).hexdigest()

@@ -1,0 +1,28 @@
+"""The verbs: one file each, listed here with the line that `meshc --help` prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb's word and one line about it; the module of the same name holds its `command`."""
+
+    name: str
+    summary: str
+    hidden: bool = False
+
+
+VERBS = (
+    Verb("check", "find every mistake in a program, and prove its asserts"),
+    Verb("fmt", "write programs in their canonical form"),
+    Verb("test", "run the test blocks"),
+    Verb("why", "explain what becomes of a request: rule, route, settings"),
+    Verb("build", "write configurations and certificates for the targets"),
+    Verb("up", "run the whole mesh on this machine, until Ctrl-C"),
+    Verb("proxy", "run one sidecar from its snapshot"),
+    Verb("explain", "print the page of a diagnostic code"),
+    Verb("version", "print the version"),
+    Verb("demo", "show a mesh at work", hidden=True),
+)

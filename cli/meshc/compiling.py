@@ -1,0 +1,35 @@
+"""A program from the command line, compiled; verbs that need a mesh stop here if there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from meshc.reporting import Reporting
+
+if TYPE_CHECKING:
+    from meshc_compiler.ir.mesh import MeshIndex
+    from meshc_compiler.pipeline import CompileResult
+
+
+def compile_paths(paths: tuple[str, ...]) -> CompileResult:
+    """Compile the files and directories that were named."""
+    from meshc_compiler.loader import DiskReader
+    from meshc_compiler.pipeline import compile_program
+
+    return compile_program(paths, DiskReader())
+
+
+def mesh_or_exit(paths: tuple[str, ...], reporting: Reporting) -> MeshIndex:
+    """Return the mesh of a program without errors; else tell the findings on standard error and end with 1.
+
+    Warnings are told by `check` alone: a verb that asks something of the mesh answers that and nothing else.
+    """
+    from meshc_lang.diagnostic import has_errors
+
+    result = compile_paths(paths)
+    if result.index is None or has_errors(result.diagnostics):
+        Reporting(most=reporting.most).tell(result.diagnostics)
+        raise click.exceptions.Exit(1)
+    return result.index

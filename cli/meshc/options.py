@@ -1,0 +1,55 @@
+"""Arguments and options that several verbs share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_PROGRAM = "."
+
+
+def program_argument(function: F) -> F:
+    """Add PROGRAM: directories and files, the working directory if there are none."""
+    return click.argument("program", nargs=-1, metavar="[PROGRAM]...", callback=_or_here)(function)
+
+
+def format_option(function: F) -> F:
+    """Add `--format text|json`."""
+    return click.option(
+        "--format",
+        "format_",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="Text for people, or JSON for programs.",
+    )(function)
+
+
+def finding_options(function: F) -> F:
+    """Add what says how many findings are shown and which of them fail the command."""
+    function = click.option(
+        "--max-errors",
+        type=click.IntRange(min=0),
+        default=50,
+        show_default=True,
+        help="Show so many findings at most; 0 shows all.",
+    )(function)
+    function = click.option(
+        "--fail-level",
+        type=click.Choice(["error", "warning", "info"]),
+        default="error",
+        show_default=True,
+        help="The least severity at which the command fails.",
+    )(function)
+    return click.option("--strict", is_flag=True, help="Fail on warnings too: short for --fail-level warning.")(
+        function
+    )
+
+
+def _or_here(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    del context, parameter
+    return value or (DEFAULT_PROGRAM,)

@@ -1,0 +1,37 @@
+"""What a build did, in a few lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meshc.render.terminal import Ink, Terminal
+from meshc.render.text import counted
+
+if TYPE_CHECKING:
+    from meshc_backends.build import BuildResult
+
+
+def build_report(out: Path, result: BuildResult, terminal: Terminal) -> str:
+    """Return what was written, what changed, what was added unasked, and what the targets do not carry."""
+    head = terminal.paint(f"wrote {terminal.safe(str(out))}", Ink.STRONG)
+    lines = [f"{head}: {counted(result.files, 'file')} for {', '.join(result.targets)} ({_difference(result)})"]
+    if result.added:
+        lines.append(f"added {' and '.join(result.added)}, which kubernetes needs")
+    if result.dropped_targets:
+        lines.append(f"gone from the bundle: {', '.join(result.dropped_targets)} (not a target of this build)")
+    by_loss: dict[str, list[str]] = {}
+    for reservation in result.reservations:
+        by_loss.setdefault(f"{reservation.loss.value} by {reservation.target}", []).append(reservation.subject)
+    for loss, subjects in by_loss.items():
+        lines.append(terminal.safe(f"{loss}: {counted(len(subjects), 'part')} of the program, see manifest.json"))
+    return "\n".join(lines) + "\n"
+
+
+def _difference(result: BuildResult) -> str:
+    if not result.changed and not result.removed:
+        return "nothing changed"
+    parts = [f"{result.changed:,} changed"] if result.changed else []
+    if result.removed:
+        parts.append(f"{result.removed:,} removed")
+    return ", ".join(parts)

@@ -1,0 +1,49 @@
+"""The pages of diagnostic codes, in the terminal."""
+
+from __future__ import annotations
+
+import textwrap
+
+from meshc.render.terminal import Ink, Terminal
+from meshc.render.text import INK
+from meshc_lang.codes import CODES, FAMILIES, Code
+
+_WIDEST = 100
+
+
+def code_page(code: Code, terminal: Terminal) -> str:
+    """Return what a code means, why it matters, a program that yields it and one that does not."""
+    width = min(terminal.width or _WIDEST, _WIDEST)
+    head = f"{terminal.paint(code.id, INK[code.severity])} {terminal.paint(code.name, Ink.STRONG)} ({code.severity})"
+    parts = [head, textwrap.fill(_sentence(code.summary), width), textwrap.fill(code.why, width)]
+    if code.bad:
+        parts += [terminal.paint("Yields it:", Ink.STRONG), _program(code.bad)]
+    if code.good:
+        parts += [terminal.paint("Put right:", Ink.STRONG), _program(code.good)]
+    return "\n\n".join("".join(map(terminal.glyph, part)) if "\x1b" not in part else part for part in parts) + "\n"
+
+
+def code_list(terminal: Terminal) -> str:
+    """Return every code by family, one a line."""
+    width = max((len(code.name) for code in CODES.values()), default=0)
+    lines: list[str] = []
+    for module, title in FAMILIES:
+        codes = sorted(
+            {code.id: code for code in vars(module).values() if isinstance(code, Code)}.values(),
+            key=lambda code: code.id,
+        )
+        if codes:
+            lines += ["", terminal.paint(title[0].upper() + title[1:], Ink.STRONG)]
+            lines += [
+                f"  {terminal.paint(code.id, INK[code.severity])} {code.name:<{width}}  {terminal.safe(code.summary)}"
+                for code in codes
+            ]
+    return "\n".join(lines[1:]) + "\n"
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."
+
+
+def _program(text: str) -> str:
+    return textwrap.indent(text.strip("\n"), "    ")

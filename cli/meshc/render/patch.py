@@ -1,0 +1,65 @@
+"""A fix as the lines it changes: what stands there now, and what would stand there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshc.render.terminal import Ink, Terminal
+from meshc_lang.diagnostic import Edit
+from meshc_lang.source import SourceText
+
+_MOST_LINES = 6
+
+
+def patch_lines(edits: tuple[Edit, ...], terminal: Terminal) -> Iterator[str]:
+    """Yield the changed lines with their numbers: `41 - old`, `41 + new`; few, and a count of the rest."""
+    by_source: dict[str, tuple[SourceText, list[Edit]]] = {}
+    for edit in edits:
+        by_source.setdefault(edit.span.source.path, (edit.span.source, []))[1].append(edit)
+    lines: list[tuple[str, Ink]] = []
+    for source, own in by_source.values():
+        if len(by_source) > 1:
+            lines.append((source.path, Ink.FAINT))
+        lines += _changes(source, own)
+    for text, ink in lines[:_MOST_LINES]:
+        yield terminal.paint(terminal.safe(text.replace("\t", "    ")), ink)
+    if len(lines) > _MOST_LINES:
+        yield terminal.paint(f"and {len(lines) - _MOST_LINES} lines more", Ink.FAINT)
+
+
+def _changes(source: SourceText, edits: list[Edit]) -> Iterator[tuple[str, Ink]]:
+    for first, last, group in _by_lines(source, edits):
+        start = source.line_starts[first - 1]
+        end = source.line_starts[last - 1] + len(source.line(last))
+        new = source.text[start:end]
+        for edit in sorted(group, key=lambda edit: edit.span.start, reverse=True):
+            new = new[: edit.span.start - start] + edit.text + new[edit.span.end - start :]
+        old_lines = source.text[start:end].splitlines()
+        new_lines = new.splitlines()
+        while old_lines and new_lines and old_lines[0] == new_lines[0]:
+            del old_lines[0], new_lines[0]
+            first += 1
+        while old_lines and new_lines and old_lines[-1] == new_lines[-1]:
+            del old_lines[-1], new_lines[-1]
+        for offset, line in enumerate(old_lines):
+            yield f"{first + offset} - {line}", Ink.REMOVED
+        for offset, line in enumerate(new_lines):
+            yield f"{first + offset} + {line}", Ink.ADDED
+
+
+def _by_lines(source: SourceText, edits: list[Edit]) -> Iterator[tuple[int, int, list[Edit]]]:
+    """Yield runs of edits that share lines, with their first and last line."""
+    run: list[Edit] = []
+    first = last = 0
+    for edit in sorted(edits, key=lambda edit: edit.span.start):
+        begin = source.position(edit.span.start).line
+        end = source.position(edit.span.end).line
+        if run and begin > last:
+            yield first, last, run
+            run = []
+        if not run:
+            first, last = begin, end
+        run.append(edit)
+        last = max(last, end)
+    if run:
+        yield first, last, run

@@ -1,0 +1,82 @@
+"""What the reader's terminal can show: colour, letters beyond ASCII, so many columns."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TextIO
+
+TAB = 4
+"""The columns to a multiple of which a tab moves on."""
+
+_ASCII = str.maketrans(
+    {"…": "...", "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "·": "-", "→": "->", "×": "x", "≤": "<="}
+    | {"✓": "ok", "✗": "x", "─": "-", "│": "|", "█": "#", "•": "*", "µ": "u", "≥": ">=", "▏": "#"}
+)
+
+
+class Ink(StrEnum):
+    """The colours of the renderers, by what they stand for (ECMA-48 SGR parameters)."""
+
+    ERROR = "1;31"
+    WARNING = "1;33"
+    INFO = "1;36"
+    GOOD = "1;32"
+    FRAME = "1;34"
+    STRONG = "1"
+    FAINT = "2"
+    ADDED = "32"
+    REMOVED = "31"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terminal:
+    """A place where text appears. `width` None means that nobody counts columns (a file, a pipe)."""
+
+    colour: bool = False
+    unicode: bool = True
+    width: int | None = None
+
+    def paint(self, text: str, ink: Ink) -> str:
+        """Return the text in a colour, or as it is where there are none."""
+        return f"\x1b[{ink.value}m{text}\x1b[0m" if self.colour and text else text
+
+    def safe(self, text: str) -> str:
+        """Return a text that cannot steer the terminal: controls are spelled out, and what it cannot show."""
+        return "".join(map(self.glyph, text)) if not text.isascii() or not text.isprintable() else text
+
+    def glyph(self, character: str) -> str:
+        """Return how one character is shown."""
+        if character.isascii():
+            return character if character.isprintable() or character == "\n" else f"\\x{ord(character):02x}"
+        if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
+            return f"\\u{{{ord(character):x}}}"
+        if self.unicode:
+            return character
+        return character.translate(_ASCII) if ord(character) in _ASCII else f"\\u{{{ord(character):x}}}"
+
+
+def terminal_of(stream: TextIO, environment: Mapping[str, str] | None = None) -> Terminal:
+    """Return what a stream can show: colour on a terminal only, never with NO_COLOR (no-color.org) set."""
+    environment = os.environ if environment is None else environment
+    on_terminal = stream.isatty()
+    dumb = environment.get("TERM") == "dumb"
+    colour = on_terminal and not dumb and not environment.get("NO_COLOR")
+    encoding = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "")
+    width = shutil.get_terminal_size().columns if on_terminal else None
+    return Terminal(colour=colour, unicode=encoding.startswith("utf"), width=width)
+
+
+def cell_count(text: str) -> int:
+    """Return how many columns a text takes up in a terminal (UAX #11)."""
+    return len(text) if text.isascii() else sum(map(_cells, text))
+
+
+def _cells(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in {"Mn", "Me"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
