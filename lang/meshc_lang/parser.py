@@ -1,8 +1,13 @@
-"""Text to syntax tree; every mistake becomes a diagnostic, and no text at all raises."""
+"""Text to syntax tree; every mistake becomes a diagnostic, and no text at all raises.
+
+A whole text is read at once. Only where that fails is it cut into statements (`recovery`), each read by itself, so that
+all errors of a file are told together and the statements without one are kept.
+"""
 
 from __future__ import annotations
 
 import gc
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,55 +19,186 @@ from meshc_lang.codes import syntax
 from meshc_lang.diagnostic import Diagnostic, in_order
 from meshc_lang.request import Request
 from meshc_lang.source import SourceText
-from meshc_lang.tree.file import SourceFile
+from meshc_lang.tree.file import Comment, SourceFile
+from meshc_lang.tree.node import Name
 
 if TYPE_CHECKING:
+    from lark import Lark
+
+    from meshc_lang.recovery import Chunk
     from meshc_lang.tree_builder import TreeBuilder
 
-__all__ = ["parse", "parse_request"]
+__all__ = ["GRAMMAR_STARTS", "grammar_text", "parse", "parse_request"]
+
+GRAMMAR_STARTS = ("start", "request_line")
+"""The rules of the grammar that a text may be read as: a program, and one request."""
+
+_MOST_ERRORS = 500
+"""After so many a text is not a program, and the rest of its errors tell nobody anything."""
+
+_MOST_WORK = 2_000_000
+"""How many characters are read again in search of further faults of one statement."""
+
+_DECLARED = re.compile(r"(service|external|group)[ \t]+([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)")
 
 _LOCK = threading.Lock()
+"""The one reader holds the state of the text that is being read."""
 
 
 def parse(source: SourceText) -> tuple[SourceFile, tuple[Diagnostic, ...]]:
-    from lark.exceptions import UnexpectedInput
+    """Read a file: its statements and comments, and everything that is wrong with its text.
 
+    Statements that can't be read are left out, each with at least one error; the names they would have declared are
+    kept in `SourceFile.unread_names`. Never raises for any text.
+    """
     with _LOCK, _collector_paused():
-        lark, builder = _reader()
-        builder.begin(source, 0)
-        try:
-            statements = lark.parse(source.text, start="start")
-        except UnexpectedInput as error:
-            return SourceFile(source=source, statements=()), (
-                Diagnostic(
-                    code=syntax.UNEXPECTED,
-                    message=str(error),
-                    primary=source.span(error.pos_in_stream or 0, (error.pos_in_stream or 0) + 1),
-                ),
-            )
-        return SourceFile(source=source, statements=statements, comments=tuple(builder.comments)), in_order(
-            builder.problems
-        )
+        reader = _reader()
+        statements = reader.read(source, 0, source.text, "start")
+        if statements is None:
+            return _recover(reader, source)
+        file = SourceFile(source=source, statements=statements, comments=tuple(reader.builder.comments))
+        return file, in_order(reader.builder.problems)
 
 
 def parse_request(text: str) -> tuple[Request | None, tuple[Diagnostic, ...]]:
-    from lark.exceptions import UnexpectedInput
-
+    """Read one request in the notation of `test` blocks; None, and why, if it is none. Never raises for any text."""
     source = SourceText("<request>", text)
     with _LOCK:
-        lark, builder = _reader()
-        builder.begin(source, 0)
+        reader = _reader()
+        request = reader.read(source, 0, text, "request_line")
+        if request is None:
+            return None, (reader.why_not(source, 0, text, "request_line", ""),)
+        return (None if reader.builder.problems else request), in_order(reader.builder.problems)
+
+
+def grammar_text() -> str:
+    """Return the grammar in Lark's notation: the normative syntax of the language."""
+    return resources.files("meshc_lang.grammar").joinpath("mesh.lark").read_text(encoding="utf-8")
+
+
+class _Reader:
+    """The parser and the builder of its nodes, made once a process."""
+
+    def __init__(self, lark: Lark, builder: TreeBuilder) -> None:
+        self.lark = lark
+        self.builder = builder
+
+    def read(self, source: SourceText, base: int, text: str, start: str) -> Any | None:
+        """Read `text`, which stands at `base` of `source`; None where it fails. Problems are left with the builder."""
+        from lark.exceptions import UnexpectedInput
+
+        from meshc_lang.value_builder import TooDeepError
+
+        self.builder.begin(source, base)
         try:
-            request = lark.parse(source.text, start="request_line")
+            return self.lark.parse(text, start=start)
+        except (UnexpectedInput, TooDeepError):
+            return None
+
+    def why_not(self, source: SourceText, base: int, text: str, start: str, keyword: str) -> Diagnostic:
+        """Say why a text cannot be read, which `read` has refused: read it again, a token at a time."""
+        from lark.exceptions import UnexpectedInput
+
+        from meshc_lang.parse_errors import Failure, explain
+        from meshc_lang.value_builder import TooDeepError
+
+        self.builder.begin(source, base)
+        tokens: list[Any] = []
+        walk = self.lark.parse_interactive(text, start=start)
+        offset = len(text)
+        try:
+            for token in walk.iter_parse():
+                tokens.append(token)
+            walk.feed_eof(tokens[-1] if tokens else None)  # type: ignore[no-untyped-call]
+        except TooDeepError as error:
+            span = source.span(error.offset, error.offset + 1)
+            message = "this nests deeper than any program needs"
+            return Diagnostic(code=syntax.TOO_DEEP, message=message, primary=span)
         except UnexpectedInput as error:
-            return None, (
-                Diagnostic(
-                    code=syntax.UNEXPECTED,
-                    message=str(error),
-                    primary=source.span(error.pos_in_stream or 0, (error.pos_in_stream or 0) + 1),
-                ),
+            refused = getattr(error, "token", None)
+            if tokens and refused is tokens[-1]:
+                tokens.pop()
+            if refused is None:
+                offset = error.pos_in_stream if error.pos_in_stream is not None else offset
+            elif refused.type != "$END":
+                offset = refused.start_pos
+        # The parser may have reduced before it refused, so what it accepts is asked of one that stops short.
+        walk = self.lark.parse_interactive("", start=start)
+        for token in tokens:
+            walk.feed_token(token)
+        last = tokens[-1] if tokens else None
+        kinds = [token.type for token in tokens]
+        depth = sum(kind in ("LBRACE", "LSQB", "LPAR") for kind in kinds)
+        depth -= sum(kind in ("RBRACE", "RSQB", "RPAR") for kind in kinds)
+        return explain(
+            Failure(
+                source=source,
+                offset=base + offset,
+                accepts=frozenset(walk.accepts()),  # type: ignore[no-untyped-call]
+                before=str(last) if last is not None else "",
+                before_type=last.type if last is not None else "",
+                before_end=base + (last.end_pos if last is not None else 0),
+                keyword=keyword,
+                inside=depth > 0,
             )
-        return request, in_order(builder.problems)
+        )
+
+
+def _recover(reader: _Reader, source: SourceText) -> tuple[SourceFile, tuple[Diagnostic, ...]]:
+    """Read statement by statement a text that does not read as a whole."""
+    from meshc_lang.recovery import cut
+
+    chunks, found = cut(source)
+    statements: list[Any] = []
+    comments: list[Comment] = []
+    unread: list[Name] = []
+    for chunk in chunks:
+        if len(found) >= _MOST_ERRORS:
+            break
+        read: Any = None
+        if not chunk.broken:
+            read, errors = _read_chunk(reader, source, chunk)
+            found += errors
+            comments += reader.builder.comments
+        if read is None:
+            unread += _declared(source, chunk)
+        else:
+            statements += read
+    if not found:
+        # Cut apart it reads: only two statements joined in a way that no cut sees can do that.
+        found.append(reader.why_not(source, 0, source.text, "start", ""))
+    file = SourceFile(source=source, statements=tuple(statements), comments=tuple(comments), unread_names=tuple(unread))
+    return file, in_order(found)
+
+
+def _read_chunk(reader: _Reader, source: SourceText, chunk: Chunk) -> tuple[Any | None, list[Diagnostic]]:
+    """Read one statement; where a line of its block is at fault, leave it out to find the next fault."""
+    text = source.text[chunk.start : chunk.end]
+    errors: list[Diagnostic] = []
+    for _ in range(1 + _MOST_WORK // (len(text) + 1)):
+        read = reader.read(source, chunk.start, text, "start")
+        if read is not None:
+            return (None if errors else read), errors + reader.builder.problems
+        comments = reader.builder.comments
+        fault = reader.why_not(source, chunk.start, text, "start", chunk.keyword)
+        reader.builder.comments = comments
+        if errors and fault.primary.text in ("}", ""):
+            # With its faulty lines left out the block may lack what it needs: no fault of its own.
+            break
+        errors.append(fault)
+        line = next((line for line in chunk.entries if line[0] <= fault.primary.start <= line[1]), None)
+        if line is None:
+            break
+        start, end = line[0] - chunk.start, line[1] - chunk.start
+        text = text[:start] + " " * (end - start) + text[end:]
+    return None, errors
+
+
+def _declared(source: SourceText, chunk: Chunk) -> list[Name]:
+    found = _DECLARED.search(source.text, chunk.start, chunk.end)
+    if found is None or found[1] != chunk.keyword:
+        return []
+    return [Name(span=source.span(found.start(2), found.end(2)), text=found[2])]
 
 
 @contextmanager
@@ -78,21 +214,22 @@ def _collector_paused() -> Iterator[None]:
 
 
 @cache
-def _reader() -> tuple[Any, TreeBuilder]:
+def _reader() -> _Reader:
+    """Make the reader at the first parse: Lark and the grammar take longer to load than most programs to read."""
     from lark import Lark
+
     from meshc_lang.tree_builder import TreeBuilder
 
     builder = TreeBuilder()
-    grammar = resources.files("meshc_lang.grammar").joinpath("mesh.lark").read_text(encoding="utf-8")
     callbacks = {"_NL": builder.on_newline, "COMMENT": builder.on_comment}
     callbacks |= dict.fromkeys(("LBRACE", "LSQB", "LPAR"), builder.on_open)
     callbacks |= dict.fromkeys(("RBRACE", "RSQB", "RPAR"), builder.on_close)
     lark = Lark(
-        grammar,
+        grammar_text(),
         parser="lalr",
         lexer="contextual",
-        start=["start", "request_line"],
+        start=list(GRAMMAR_STARTS),
         transformer=builder,
         lexer_callbacks=callbacks,
     )
-    return lark, builder
+    return _Reader(lark, builder)

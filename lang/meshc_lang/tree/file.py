@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from meshc_lang.source import SourceText, Span
+from meshc_lang.tree.node import Name
 from meshc_lang.tree.statement import AnyStatement
 
 
@@ -22,8 +23,13 @@ class Comment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
-    """One parsed file. Statements that could not be read are absent; their errors are in the parser's diagnostics."""
+    """One parsed file. Statements that could not be read are absent; their errors are in the parser's diagnostics.
+
+    `unread_names` are the services, externals and groups that such statements would have declared: whatever depends
+    on them is silenced, so that one mistake is told once.
+    """
 
     source: SourceText = field(compare=False)
     statements: tuple[AnyStatement, ...]
     comments: tuple[Comment, ...] = field(default=(), compare=False)
+    unread_names: tuple[Name, ...] = field(default=(), compare=False)

@@ -1,0 +1,130 @@
+"""What a statement needs at the place where reading it failed, in words: from the terminals that could follow."""
+
+from __future__ import annotations
+
+__all__ = ["ENDS", "VALUES", "can_end", "needed"]
+
+ENDS = frozenset({"_NL", "$END", "RBRACE"})
+"""The terminals with which a statement, or a line of a block, may end."""
+
+VALUES = frozenset({"DURATION", "PERCENT", "SIZE", "SWITCH", "DECIMAL", "PATH", "PORT", "RATE", "INT", "STRING"})
+"""Terminals of which several are expected only where a value may stand."""
+
+_PEER = "a service, external or group"
+
+
+def can_end(accepts: frozenset[str]) -> bool:
+    """Tell whether what was read so far is whole."""
+    return bool(accepts & {"_NL", "$END"})
+
+
+def needed(accepts: frozenset[str], before: str, before_type: str, keyword: str) -> str:
+    """Say what must come next.
+
+    Args:
+        accepts: The terminals that may follow.
+        before: The text of the last token read, `before_type` its terminal.
+        before_type: The terminal of the last token.
+        keyword: The word the statement begins with; empty for a request on the command line.
+    """
+    if len(accepts & VALUES) > 4:
+        return f"a value after `{before}`"
+    if "METHOD" in accepts:
+        return _matcher(before, before_type)
+    if {"PATH", "TILDE"} <= accepts:
+        return f"a path after the method `{before}`"
+    if "REQUEST_METHOD" in accepts or "TARGET" in accepts:
+        return _request_words(accepts, before)
+    if "ALLOWED" in accepts:
+        return f"`allowed`, `denied`, `routed` or a setting after `{before}`"
+    if "HEADER" in accepts:
+        return f'a condition after `{before}`, such as `header "x-beta" == "1"`'
+    if "WHERE" in accepts:
+        return f"{_PEER} after `{before}`"
+    if "ANY" in accepts:
+        return _peer(before, before_type, keyword)
+    for terminal, words in _SINGLE:
+        if terminal in accepts:
+            return words.format(before=before)
+    if "STRING" in accepts and "NAME" not in accepts:
+        return _string(before, before_type)
+    if "NAME" in accepts:
+        return _name(accepts, before, before_type, keyword)
+    return f"something else after `{before}`"
+
+
+_SINGLE = (
+    ("EQUAL", "a comparison after the attribute: `==`, `!=`, `present` or `in […]`"),
+    ("DOUBLE_ARROW", "`=>` and a target after `{before}`"),
+    ("ARROW", "`->` and a callee after the caller `{before}`"),
+    ("IS", "`is` and what is expected after `{before}`"),
+    ("RATE", "a rate after the callee, such as `500/s`"),
+    ("REGEX", "a regular expression in quotes after `~`"),
+    ("RPC_NAME", "a method after `rpc`, such as `pay.v1.Payments/Charge`"),
+    ("COLON", "`:` and what it says, or a block, after `{before}`"),
+    ("ASSIGN", "`=` and its members after the name `{before}`"),
+    ("INT", "a whole number after `{before}`"),
+    ("NEVER", "`never` or `only` after `assert`"),
+    ("LBRACE", "a block `{{ … }}` after `{before}`"),
+    ("METHOD", "another method after `|`"),
+    ("DOT", "`.` after `{before}`"),
+    ("RPAR", "a closing `)` after `{before}`"),
+    ("RSQB", "a closing `]` after `{before}`"),
+    ("DURATION", "another duration after `..`, as in `25ms..250ms`"),
+)
+"""Terminals that alone tell the place, the most telling first."""
+
+
+def _matcher(before: str, before_type: str) -> str:
+    if before_type == "COLON":
+        return "a method and a path after the colon, such as `GET /v1/orders`"
+    if before_type == "BAR":
+        return "another method after `|`"
+    if before_type == "COMMA":
+        return "another grant after the comma"
+    return "a method and a path, such as `GET /v1/orders`" if before_type == "LBRACE" else f"a path after `{before}`"
+
+
+def _request_words(accepts: frozenset[str], before: str) -> str:
+    if "REQUEST_METHOD" in accepts:
+        return f"what is asked of `{before}`: a method and a path, an `rpc` or `tcp`"
+    return f"a path after the method `{before}`"
+
+
+def _peer(before: str, before_type: str, keyword: str) -> str:
+    if before_type == "ARROW":
+        return "a callee after `->`"
+    if before.lower() == keyword or before_type in ("NEVER", "ONLY", "LBRACE", "_NL"):
+        return f"a caller and a callee after `{before}`, as in `web -> api`" if before.strip() else "a caller"
+    return f"{_PEER} after `{before}`"
+
+
+def _string(before: str, before_type: str) -> str:
+    match before_type:
+        case "BECAUSE":
+            return "a reason in quotes after `because`"
+        case "TEST":
+            return "a name in quotes after `test`"
+        case "HEADER" | "QUERY" | "CLAIM" | "COOKIE":
+            return f"a name in quotes after `{before}`"
+        case _:
+            return f"a text in quotes after `{before}`"
+
+
+def _name(accepts: frozenset[str], before: str, before_type: str, keyword: str) -> str:
+    match before_type:
+        case "DOUBLE_ARROW":
+            return "a target after `=>`, such as a version"
+        case "AS":
+            return "a name after `as`"
+        case "OVER":
+            return "the name of another rule after `over`"
+        case "DOT":
+            return "a name after the dot"
+        case "ROUTED":
+            return "a target after `routed`"
+        case "COMMA" if "STRING" not in accepts:
+            return "another name after the comma"
+    if "STRING" in accepts:
+        return "a key and a value, such as `timeout: 5s`"
+    return f"a name after `{before}`" if before else f"a name for the `{keyword}`"

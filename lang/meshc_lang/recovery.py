@@ -1,0 +1,218 @@
+"""Cuts a text that does not parse into statements, so that each can be read, and its errors told, on its own.
+
+A statement begins on a line at brace depth 0 and ends with the line on which the depth is 0 again. Where braces do not
+balance, indentation tells which one is to blame.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from meshc_lang.codes import syntax
+from meshc_lang.diagnostic import Diagnostic, Label
+from meshc_lang.source import SourceText, Span
+
+__all__ = ["STATEMENTS", "UNSUPPORTED", "Chunk", "cut"]
+
+STATEMENTS = (
+    "edition",
+    "mesh",
+    "service",
+    "external",
+    "group",
+    "allow",
+    "deny",
+    "defaults",
+    "edge",
+    "route",
+    "limit",
+    "assert",
+    "test",
+)
+"""The words with which statements begin, in the order of the language guide."""
+
+UNSUPPORTED = ("import", "jwt", "template", "use", "let", "mirror", "fault", "slo", "overlay")
+"""The statements of the edition that this version refuses."""
+
+_HOLDING_STATEMENTS = ("template", "overlay")
+"""Statements whose blocks hold statements: what looks like one may stand in them."""
+
+_OPENERS = {"{": "}", "[": "]", "(": ")"}
+
+_TOKEN = re.compile(
+    r'(?P<string>"(?:[^"\\\r\n]|\\[^\r\n])*")|(?P<unclosed>")|(?P<comment>\#[^\r\n]*)|(?P<opener>[{\[(])'
+    r"|(?P<closer>[}\])])|(?P<path>(?<![A-Za-z0-9_])/(?:[^\s{}\"#]|\{[^\s{}]*\})*)"
+)
+_TARGET = re.compile(r"/[^ \t\r\n]*")
+
+_STATEMENT_LINE = re.compile(
+    r"[ \t]*(?:(?:mesh|service|external|group|defaults|route)[ \t]+[A-Za-z_]|(?:test|import)[ \t]+\""
+    r"|edition[ \t]+[0-9]|assert[ \t]+[a-z]|(?:allow|deny|edge|limit)[ \t]+[\"A-Za-z_].*->"
+    r"|(?:jwt|template|use|let|mirror|fault|slo|overlay)[ \t]+[A-Za-z_])"
+)
+"""A line that can only begin a statement: no entry of a block has two words in a row."""
+
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A stretch of text that holds one statement and the comments above it; `broken` if its braces are at fault.
+
+    `entries` are the lines of its blocks that could be taken out without upsetting the braces.
+    """
+
+    start: int
+    end: int
+    keyword: str
+    broken: bool
+    entries: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opener:
+    mark: str
+    offset: int
+    indent: int
+
+
+class _Cutter:
+    """Goes over the lines once, with the stack of what is open."""
+
+    def __init__(self, source: SourceText) -> None:
+        self.source = source
+        self.chunks: list[Chunk] = []
+        self.problems: list[Diagnostic] = []
+        self.begin(0)
+
+    def begin(self, offset: int) -> None:
+        """Begin a new chunk."""
+        self.start = offset
+        self.keyword: str | None = None
+        self.stack: list[_Opener] = []
+        self.suspects: list[tuple[_Opener, int]] = []
+        self.lowest = 0
+        self.broken = False
+        self.entries: list[tuple[int, int]] = []
+
+    def run(self) -> None:
+        text = self.source.text
+        starts = self.source.line_starts
+        for index, start in enumerate(starts):
+            end = starts[index + 1] if index + 1 < len(starts) else len(text)
+            line = text[start:end]
+            if self.stack and self.keyword not in _HOLDING_STATEMENTS and _STATEMENT_LINE.match(line):
+                first = start + _indent(line)
+                if _indent(line) <= self.stack[0].indent:
+                    self.unclosed(first)
+                    self.finish(start)
+            if self.keyword is None:
+                word = _WORD.match(line, _indent(line))
+                content = line.strip()
+                if content and not content.startswith("#"):
+                    self.keyword = word[0] if word else ""
+            depth = self.lowest = len(self.stack)
+            closed = self.scan(start, line)
+            if depth and depth == self.lowest == len(self.stack) and closed.strip():
+                self.entries.append((start, start + len(line.rstrip("\r\n"))))
+            if not self.stack and self.keyword is not None and not closed.endswith((",", "\\")):
+                self.finish(end)
+        if self.stack:
+            self.unclosed(len(text))
+        self.finish(len(text))
+
+    def finish(self, offset: int) -> None:
+        """End the chunk before `offset`; comments and blank lines at the end of a file are a chunk of their own."""
+        if offset > self.start:
+            self.chunks.append(Chunk(self.start, offset, self.keyword or "", self.broken, tuple(self.entries)))
+        self.begin(offset)
+
+    def scan(self, start: int, line: str) -> str:
+        """Follow the braces of one line; return the line without its comment and trailing blanks."""
+        indent = _indent(line)
+        at = 0
+        content_end = len(line)
+        while (found := _TOKEN.search(line, at)) is not None:
+            at = found.end()
+            match found.lastgroup:
+                case "comment":
+                    content_end = found.start()
+                    break
+                case "path" if self.keyword == "test":
+                    target = _TARGET.match(line, found.start())
+                    at = target.end() if target else at
+                case "unclosed":
+                    self.unclosed_string(start + found.start(), start + len(line.rstrip()))
+                case "opener":
+                    self.stack.append(_Opener(found[0], start + found.start(), indent))
+                case "closer":
+                    self.close(found[0], start + found.start(), indent if found.start() == indent else None)
+        return line[:content_end].rstrip()
+
+    def close(self, mark: str, offset: int, indent: int | None) -> None:
+        """Close the innermost opener; `indent` is given where the closer stands first on its line."""
+        if not self.stack:
+            if not self.broken:
+                self.report(syntax.STRAY_BRACE, f"this `{mark}` closes nothing", Span(self.source, offset, offset + 1))
+            self.broken = True
+            return
+        opener = self.stack.pop()
+        self.lowest = min(self.lowest, len(self.stack))
+        if _OPENERS[opener.mark] != mark:
+            if not self.broken:
+                self.report(
+                    syntax.UNCLOSED_BRACE,
+                    f"this `{opener.mark}` is not closed",
+                    Span(self.source, opener.offset, opener.offset + 1),
+                    Label(
+                        Span(self.source, offset, offset + 1), f"`{mark}` comes before its `{_OPENERS[opener.mark]}`"
+                    ),
+                )
+            self.broken = True
+            while self.stack and _OPENERS[opener.mark] != mark:
+                opener = self.stack.pop()
+        elif indent is not None and opener.indent > indent:
+            self.suspects.append((opener, offset))
+
+    def unclosed(self, until: int) -> None:
+        """Report what is still open where a new statement begins, or at the end of the text."""
+        if not self.broken:
+            if self.suspects:
+                opener, offset = self.suspects[0]
+                label = Label(Span(self.source, offset, offset + 1), "by its indentation this closes an outer one")
+            elif until < len(self.source.text):
+                opener = self.stack[0]
+                word = _WORD.match(self.source.text, until)
+                label = Label(
+                    Span(self.source, until, word.end() if word else until + 1), "a new statement begins here"
+                )
+            else:
+                opener = self.stack[0]
+                label = Label(Span(self.source, until, until), "the file ends here")
+            self.report(
+                syntax.UNCLOSED_BRACE,
+                f"this `{opener.mark}` is never closed",
+                Span(self.source, opener.offset, opener.offset + 1),
+                label,
+            )
+        self.broken = True
+
+    def unclosed_string(self, start: int, end: int) -> None:
+        if not self.broken:
+            self.report(syntax.UNCLOSED_STRING, "this string has no closing quote", Span(self.source, start, end))
+        self.broken = True
+
+    def report(self, code: syntax.Code, message: str, span: Span, *related: Label) -> None:
+        self.problems.append(Diagnostic(code=code, message=message, primary=span, related=related))
+
+
+def cut(source: SourceText) -> tuple[list[Chunk], list[Diagnostic]]:
+    """Return the stretches of a text that each hold a statement, and what is wrong with quotes and braces."""
+    cutter = _Cutter(source)
+    cutter.run()
+    return cutter.chunks, cutter.problems
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" \t"))
