@@ -1,0 +1,28 @@
+"""How long certificates last, and when they are renewed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateLife:
+    """The lives of what an authority signs; ValueError where they contradict each other.
+
+    A leaf is reissued once less than `renew_before` of it is left. `backdate` covers peers whose clocks run behind.
+    """
+
+    # Nothing renews these leaves but the next build and `kubectl apply`. With the 24 hours that an online authority
+    # would give, a mesh would be dead a day after its last deployment; with a year, a stolen key would be good for a
+    # year, for there is no revocation. 90 days with a third of them for renewal lets a monthly build miss one month.
+    leaf: timedelta = timedelta(days=90)
+    renew_before: timedelta = timedelta(days=30)
+    intermediate: timedelta = timedelta(days=365)
+    root: timedelta = timedelta(days=3652)
+    backdate: timedelta = timedelta(minutes=5)
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless root > intermediate > leaf > renew_before > 0."""
+        if not self.root > self.intermediate > self.leaf > self.renew_before > timedelta(0) <= self.backdate:
+            raise ValueError("certificate lives must satisfy root > intermediate > leaf > renew_before > 0")
