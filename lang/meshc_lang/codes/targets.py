@@ -13,6 +13,10 @@ __all__ = [
     "AUTHORITY_FOREIGN",
     "AUTHORITY_UNREADABLE",
     "BUNDLE_DAMAGED",
+    "ENVOY_CANNOT_HOLD",
+    "ENVOY_HOST_TAKEN",
+    "ENVOY_OWN_HEADER",
+    "ENVOY_PROTOCOL",
     "KUBERNETES_NAME",
     "KUBERNETES_NAME_TAKEN",
     "KUBERNETES_SELECTOR",
@@ -27,6 +31,48 @@ __all__ = [
     "Code",
     "Severity",
 ]
+
+ENVOY_PROTOCOL = Code(
+    id="MSH800",
+    name="envoy-protocol",
+    severity=Severity.WARNING,
+    summary="the target `envoy` does not carry the protocol of a port, and refuses its calls",
+    why=(
+        "A sidecar's one outbound listener tells callees apart by the `Host` of a request. Calls that are not HTTP "
+        "(tcp, tls) have none and would need a listener for each callee, which this version does not make. They find "
+        "no way in or out, so nothing opens that the program closes; but what the program allows there does not work."
+    ),
+)
+
+ENVOY_CANNOT_HOLD = Code(
+    id="MSH801",
+    name="envoy-cannot-hold",
+    severity=Severity.ERROR,
+    summary="a part of the program does not fit into Envoy's configuration",
+    why=(
+        "Envoy counts times in whole milliseconds, resolves host names without `*` only, and its routes know no `or`: "
+        "a rule that combines many headers becomes many routes. Nothing is rounded, dropped or widened to make it fit."
+    ),
+)
+
+ENVOY_HOST_TAKEN = Code(
+    id="MSH802",
+    name="envoy-host-taken",
+    severity=Severity.ERROR,
+    summary="two things that a workload calls have the same host name and port",
+    why="A sidecar chooses the callee by the `Host` of a request, so each value of it can mean one callee only.",
+)
+
+ENVOY_OWN_HEADER = Code(
+    id="MSH803",
+    name="envoy-own-header",
+    severity=Severity.ERROR,
+    summary="a rule looks at a header that Envoy itself sets or removes before it asks the rules",
+    why=(
+        "Connection headers, the identity header `x-forwarded-client-cert`, `x-request-id`, `x-forwarded-proto` and "
+        "all `x-envoy-` headers are the proxy's own. A rule about them would see the proxy's value, not the caller's."
+    ),
+)
 
 SIDECAR_PROTOCOL = Code(
     id="MSH820",
