@@ -1,0 +1,101 @@
+"""Certificates of a mesh under test: real ones by the real backend, and those of people who should not get in."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from meshc_backends.artifact import Artifact
+from meshc_backends.backend import EmitContext
+from meshc_backends.certificates import CERTS
+from meshc_backends.placement import KubernetesPlacement
+from meshc_compiler.ir.identity import SpiffeId
+from meshc_compiler.ir.mesh import Mesh, MeshIndex
+from meshc_compiler.ir.workload import Workload
+from meshc_lang.diagnostic import has_errors
+from support.agreement_probe import Credential
+
+LONG_AGO: Final = timedelta(days=100)
+"""Far enough back that a leaf has expired since and its authority has not."""
+
+STRANGER: Final = "stranger"
+"""An identity of the trust domain that no program declares."""
+
+FOREIGNER: Final = "foreigner"
+"""An identity of another trust domain, under the same authority."""
+
+
+class Certificates:
+    """What the certificate backend issues for a mesh, below a directory, and TLS contexts for clients."""
+
+    def __init__(self, index: MeshIndex, directory: Path) -> None:
+        self._directory = directory
+        mesh = _with_guests(index.mesh)
+        now = datetime.now(UTC)
+        authority = directory / "authority"
+        self._issue(mesh, directory / "expired", authority, now - LONG_AGO)
+        self._issue(mesh, directory / "issued", authority, now)
+        self._issue(mesh, directory / "rogue", directory / "another-authority", now)
+        self._names = {str(workload.spiffe_id): workload.name for workload in mesh.workloads}
+        self._contexts: dict[tuple[str, Credential], ssl.SSLContext] = {}
+
+    def directory_of(self, workload: str) -> Path:
+        """Return where a workload's own certificate lies."""
+        return self._directory / "issued" / "certs" / workload
+
+    def client(self, caller: str, credential: Credential) -> ssl.SSLContext:
+        """Return the context of a client that is `caller` (a workload's name or a SPIFFE ID), or says so."""
+        key = (caller, credential)
+        if key not in self._contexts:
+            self._contexts[key] = self._make_client(self._names.get(caller, caller), credential)
+        return self._contexts[key]
+
+    def server(self, workload: str) -> ssl.SSLContext:
+        """Return the context of a server that is `workload` and asks its callers for their certificates."""
+        own = self.directory_of(workload)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(own / "cert-chain.pem", own / "key.pem")
+        context.load_verify_locations(own / "trust-bundle.pem")
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    def _make_client(self, workload: str, credential: Credential) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.load_verify_locations(self.directory_of(workload) / "trust-bundle.pem")
+        folder = {Credential.OWN: "issued", Credential.EXPIRED: "expired", Credential.ROGUE: "rogue"}.get(credential)
+        if folder is not None:
+            shown = self._directory / folder / "certs" / workload
+            context.load_cert_chain(shown / "cert-chain.pem", shown / "key.pem")
+        return context
+
+    @staticmethod
+    def _issue(mesh: Mesh, out: Path, authority: Path, now: datetime) -> None:
+        context = EmitContext(placement=KubernetesPlacement(), authority=authority, now=now, previous=lambda _: None)
+        emission = CERTS.emit(MeshIndex(mesh), context)
+        assert not has_errors(emission.diagnostics), emission.diagnostics
+        write_artifacts(emission.artifacts, out)
+
+
+def write_artifacts(artifacts: tuple[Artifact, ...], out: Path) -> None:
+    """Write artefacts below a directory; secret ones for their owner alone."""
+    for artifact in artifacts:
+        path = out / artifact.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600 if artifact.secret else 0o644)
+        path.write_bytes(artifact.content)
+
+
+def _with_guests(mesh: Mesh) -> Mesh:
+    guests = (
+        _guest(STRANGER, SpiffeId.of_workload(mesh.trust_domain, "default", STRANGER)),
+        _guest(FOREIGNER, SpiffeId.of_workload("elsewhere.example", "default", FOREIGNER)),
+    )
+    return replace(mesh, workloads=mesh.workloads + guests)
+
+
+def _guest(name: str, identity: SpiffeId) -> Workload:
+    return Workload(name=name, namespace="default", service_account=name, spiffe_id=identity)

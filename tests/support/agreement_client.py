@@ -1,0 +1,104 @@
+"""A raw HTTP/1.1 client: it sends the bytes it is told to, and reads whatever comes back."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Final
+
+PATIENCE: Final = 30.0
+"""Seconds after which an answer is taken as never coming."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `status` None means that no HTTP answer did; `reason` says what happened then."""
+
+    status: int | None
+    reason: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
+def head_of(method: str, target: str, host: str, headers: tuple[tuple[str, str], ...], body: bytes = b"") -> bytes:
+    """Return a request's bytes, as spelled. Text is written as Latin-1, so that any byte can be said."""
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in headers)]
+    if body or method in {"POST", "PUT", "PATCH"}:
+        lines.append(f"Content-Length: {len(body)}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
+
+
+def exchange(
+    address: tuple[str, int],
+    request: bytes,
+    *,
+    tls: ssl.SSLContext | None = None,
+    server_name: str | None = None,
+    server_identity: str | None = None,
+    patience: float = PATIENCE,
+) -> Answer:
+    """Send one request over a connection of its own and read one answer. No failure of the peer raises.
+
+    With `server_identity`, a TLS server that shows any other URI name is an answer that never came.
+    """
+    try:
+        with socket.create_connection(address, timeout=patience) as plain:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if tls is None:
+                plain.sendall(request)
+                return _read_answer(plain, request.startswith(b"HEAD "))
+            with tls.wrap_socket(plain, server_hostname=server_name) as connection:
+                if server_identity is not None and server_identity not in _uri_names(connection):
+                    return Answer(None, f"the server is {_uri_names(connection)}, not {server_identity}")
+                connection.sendall(request)
+                return _read_answer(connection, request.startswith(b"HEAD "))
+    except TimeoutError:
+        return Answer(None, f"no answer within {patience:g} s")
+    except ssl.SSLError as error:
+        return Answer(None, f"TLS refused: {error.reason or error}")
+    except OSError as error:
+        return Answer(None, f"connection ended: {error.strerror or error}")
+
+
+def _uri_names(connection: ssl.SSLSocket) -> list[str]:
+    certificate = connection.getpeercert() or {}
+    names: list[tuple[str, str]] = list(certificate.get("subjectAltName", ()))  # type: ignore[arg-type]
+    return [value for kind, value in names if kind == "URI"]
+
+
+def _read_answer(connection: socket.socket, is_head: bool) -> Answer:
+    buffer = b""
+    while True:
+        while b"\r\n\r\n" not in buffer:
+            chunk = connection.recv(65536)
+            if not chunk:
+                return Answer(None, "closed without an answer" if not buffer else f"half an answer: {buffer[:80]!r}")
+            buffer += chunk
+        head, _, rest = buffer.partition(b"\r\n\r\n")
+        status_line, *lines = head.decode("latin-1").split("\r\n")
+        words = status_line.split(" ", 2)
+        if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
+            return Answer(None, f"not HTTP: {status_line[:80]!r}")
+        if int(words[1]) >= 200:
+            break
+        buffer = rest  # an interim answer, as 100
+    headers = tuple((name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines))
+    status = int(words[1])
+    body = b"" if is_head or status in {204, 304} else _read_body(connection, rest, dict(headers))
+    return Answer(status, "", headers, body)
+
+
+def _read_body(connection: socket.socket, rest: bytes, headers: dict[str, str]) -> bytes:
+    """Read a body for messages. A body that is cut short is returned as far as it came."""
+    chunked = headers.get("transfer-encoding", "").lower() == "chunked"
+    length = int(headers["content-length"]) if headers.get("content-length", "").isdigit() else None
+    while not (rest.endswith(b"0\r\n\r\n") if chunked else length is not None and len(rest) >= length):
+        try:
+            chunk = connection.recv(65536)
+        except OSError:
+            break
+        if not chunk:
+            break
+        rest += chunk
+    return rest

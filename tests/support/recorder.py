@@ -1,0 +1,241 @@
+"""Stand-in workloads on loopback: they write down every request that reaches them, and misbehave on command.
+
+A request is recorded under its `x-agreement-id`. `x-agreement-do` is a script with one word for each try, the last of
+which repeats: `NNN` answers that status, `stall` holds the request until it is released, `close` ends the connection
+without an answer, `reset` ends it by RST, `garbage` answers something that is not HTTP.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import struct
+import threading
+from dataclasses import dataclass
+from typing import Final
+
+ID_HEADER: Final = "x-agreement-id"
+SCRIPT_HEADER: Final = "x-agreement-do"
+
+_LONGEST_STALL: Final = 40.0
+_LARGEST_HEAD: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A stand-in: whose workload it stands for, which version of it, on which of its ports."""
+
+    service: str
+    version: str | None
+    port: int
+
+    def __str__(self) -> str:
+        version = f"/{self.version}" if self.version else ""
+        return f"{self.service}{version}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One request as it came in. `target` and header values are bytes read as Latin-1."""
+
+    place: Place
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+
+    def members(self, name: str) -> str | None:
+        """Return the header's lines joined by `, `; None where there is no line."""
+        lines = [value for key, value in self.headers if key == name]
+        return ", ".join(lines) if lines else None
+
+
+class Recorder:
+    """All stand-ins of one mesh and what they have received. Close it: it owns sockets and threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._received: dict[str, list[Received]] = {}
+        self._connections_taken: dict[Place, int] = {}
+        self._released: dict[str, threading.Event] = {}
+        self._open: set[socket.socket] = set()
+        self._threads: set[threading.Thread] = set()
+        self._listeners: list[socket.socket] = []
+        self._closed = False
+
+    def listen(self, place: Place, address: tuple[str, int], tls: ssl.SSLContext | None = None) -> None:
+        """Open a stand-in at an address; with `tls` it ends TLS itself."""
+        listener = socket.create_server(address, backlog=256)
+        self._listeners.append(listener)
+        self._start(self._accept, listener, place, tls, None)
+
+    def hang_up(self, place: Place, address: tuple[str, int]) -> None:
+        """Open a place that closes every connection at once, and counts them (`connections`)."""
+        listener = socket.create_server(address, backlog=256)
+        self._listeners.append(listener)
+        self._start(self._accept, listener, place, None, 0)
+
+    def received(self, number: str) -> tuple[Received, ...]:
+        """Return the tries of one request so far, in order."""
+        with self._lock:
+            return tuple(self._received.get(number, ()))
+
+    def connections(self, place: Place) -> int:
+        """Return how many connections the place has taken."""
+        with self._lock:
+            return self._connections_taken.get(place, 0)
+
+    def release(self, number: str) -> None:
+        """End all stalls of a request."""
+        self._release_of(number).set()
+
+    def close(self) -> None:
+        """Close every socket and wait for every thread."""
+        self._closed = True
+        for listener in self._listeners:
+            _shut(listener)
+        with self._lock:
+            events = list(self._released.values())
+            sockets = list(self._open)
+        for event in events:
+            event.set()
+        for connection in sockets:
+            _shut(connection)
+        while True:
+            with self._lock:
+                threads = [thread for thread in self._threads if thread is not threading.current_thread()]
+            if not threads:
+                break
+            for thread in threads:
+                thread.join(timeout=5)
+                with self._lock:
+                    self._threads.discard(thread)
+
+    # -- inside
+
+    def _start(self, target: object, *arguments: object) -> None:
+        thread = threading.Thread(target=self._guarded, args=(target, *arguments), daemon=True)
+        with self._lock:
+            self._threads.add(thread)
+        thread.start()
+
+    def _guarded(self, target: object, *arguments: object) -> None:
+        try:
+            with contextlib.suppress(OSError, ValueError):  # a peer that went away is its own affair
+                target(*arguments)  # type: ignore[operator]
+        finally:
+            with self._lock:
+                self._threads.discard(threading.current_thread())
+
+    def _accept(self, listener: socket.socket, place: Place, tls: ssl.SSLContext | None, answers: int | None) -> None:
+        with listener:
+            while not self._closed:
+                connection, _ = listener.accept()
+                with self._lock:
+                    self._connections_taken[place] = self._connections_taken.get(place, 0) + 1
+                if answers == 0 or self._closed:
+                    connection.close()
+                else:
+                    self._start(self._serve, connection, place, tls)
+
+    def _serve(self, plain: socket.socket, place: Place, tls: ssl.SSLContext | None) -> None:
+        connection = plain
+        with self._lock:
+            self._open.add(plain)
+        try:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            plain.settimeout(_LONGEST_STALL)
+            if tls is not None:
+                connection = tls.wrap_socket(plain, server_side=True)
+                with self._lock:
+                    self._open.discard(plain)
+                    self._open.add(connection)
+            buffer = bytearray()
+            while not self._closed and self._answer_one(connection, place, buffer):
+                pass
+        finally:
+            with self._lock:
+                self._open.discard(plain)
+                self._open.discard(connection)
+            connection.close()
+            plain.close()
+
+    def _answer_one(self, connection: socket.socket, place: Place, buffer: bytearray) -> bool:
+        """Answer one request; tell whether the connection stays open."""
+        head = _read_head(connection, buffer)
+        if head is None:
+            return False
+        request_line, headers = head
+        method, target, _ = request_line.split(" ", 2)
+        fields = dict(headers)
+        _read_body(connection, buffer, fields)
+        number = fields.get(ID_HEADER, "")
+        with self._lock:
+            tries = self._received.setdefault(number, [])
+            script = fields.get(SCRIPT_HEADER, "200").split()
+            action = script[min(len(tries), len(script) - 1)]
+            tries.append(Received(place=place, method=method, target=target, headers=headers))
+        if action == "stall":
+            self._release_of(number).wait(_LONGEST_STALL)
+            return False
+        if action == "close":
+            return False
+        if action == "reset":
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return False
+        if action == "garbage":
+            connection.sendall(b"this is no answer\r\n\r\n")
+            return False
+        body = b"" if method == "HEAD" or action in {"204", "304"} else f"{place} stands in\n".encode()
+        length = "" if action in {"204", "304"} else f"content-length: {len(body)}\r\n"
+        answer = f"HTTP/1.1 {action} Status\r\n{length}x-agreement-place: {place}\r\n\r\n"
+        connection.sendall(answer.encode() + body)
+        return True
+
+    def _release_of(self, number: str) -> threading.Event:
+        with self._lock:
+            return self._released.setdefault(number, threading.Event())
+
+
+def _read_head(connection: socket.socket, buffer: bytearray) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    while b"\r\n\r\n" not in buffer:
+        if len(buffer) > _LARGEST_HEAD:
+            return None
+        chunk = connection.recv(65536)
+        if not chunk:
+            return None
+        buffer += chunk
+    head, _, rest = bytes(buffer).partition(b"\r\n\r\n")
+    buffer[:] = rest
+    request_line, *lines = head.decode("latin-1").split("\r\n")
+    headers = []
+    for line in lines:
+        name, _, value = line.partition(":")
+        headers.append((name.lower(), value.strip(" \t")))
+    return request_line, tuple(headers)
+
+
+def _read_body(connection: socket.socket, buffer: bytearray, fields: dict[str, str]) -> None:
+    if fields.get("transfer-encoding", "").lower() == "chunked":
+        while b"0\r\n\r\n" not in buffer:
+            _fill(connection, buffer)
+        del buffer[: buffer.index(b"0\r\n\r\n") + 5]
+        return
+    length = int(fields.get("content-length", "0"))
+    while len(buffer) < length:
+        _fill(connection, buffer)
+    del buffer[:length]
+
+
+def _fill(connection: socket.socket, buffer: bytearray) -> None:
+    chunk = connection.recv(65536)
+    if not chunk:
+        raise ConnectionError("the request ended early")
+    buffer += chunk
+
+
+def _shut(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    if connection.fileno() != -1:
+        connection.close()
