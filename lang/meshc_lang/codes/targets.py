@@ -22,12 +22,14 @@ __all__ = [
     "KUBERNETES_SELECTOR",
     "KUBERNETES_SERVER_SIDE",
     "KUBERNETES_TOO_LARGE",
+    "LOCAL_MESH_FAILED",
     "OUTPUT_IN_THE_WAY",
     "OUTPUT_NOT_A_BUNDLE",
     "OUTPUT_UNWRITABLE",
     "ROOT_KEY_AWAY",
     "SIDECAR_CANNOT_HOLD",
     "SIDECAR_PROTOCOL",
+    "UP_FILE",
     "Code",
     "Severity",
 ]
@@ -288,5 +290,28 @@ BUNDLE_DAMAGED = Code(
     why=(
         "A file of the bundle is missing, was changed after the build, is readable by others though it is secret, or "
         "the manifest itself cannot be read. Build it again from the program."
+    ),
+)
+
+UP_FILE = Code(
+    id="MSH864",
+    name="up-file",
+    severity=Severity.ERROR,
+    summary="`up.toml` cannot be used",
+    why=(
+        "`up.toml` says where parts of the mesh run on this machine. It is closed: a field or name that means nothing "
+        "is most likely misspelt, and ignoring it would run something else than what was asked for."
+    ),
+)
+
+LOCAL_MESH_FAILED = Code(
+    id="MSH865",
+    name="local-mesh-failed",
+    severity=Severity.ERROR,
+    summary="the mesh cannot be run on this machine",
+    why=(
+        "A sidecar or workload did not start: a port is taken, the run folder cannot be written or belongs to a mesh "
+        "that runs already, or nothing of the mesh can be carried by the Python proxy. What was started has been "
+        "stopped again; the logs are in the run folder."
     ),
 )
