@@ -1,0 +1,64 @@
+"""The access log: one JSON object a request on standard output, with the names that the Python proxy uses too."""
+
+from __future__ import annotations
+
+from meshc_backends.envoy.message import Message, typed
+from meshc_compiler.ir.workload import Service, ServicePort, Workload
+
+METADATA = "meshc"
+"""The namespace of the metadata by which virtual hosts tell the log whom they stand for."""
+
+RULE = "%DYNAMIC_METADATA(envoy.filters.http.rbac:allow_enforced_effective_policy_id)%"
+
+
+def access_log(fields: Message) -> list[Message]:
+    """Return a log of the fields; what a request does not have is null."""
+    return [
+        {
+            "name": "stdout",
+            "typed_config": typed(
+                "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+                log_format={"json_format": fields},
+            ),
+        }
+    ]
+
+
+def _fields(direction: str, caller: str, callee: str, port: str | int, rule: str) -> Message:
+    return {
+        "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
+        "direction": direction,
+        "caller": caller,
+        "callee": callee,
+        "port": port,
+        "method": "%REQ(:METHOD)%",
+        # Without the query, where secrets travel.
+        "path": "%PATH(NQ:PATH)%",
+        "status": "%RESPONSE_CODE%",
+        "rule": rule,
+        "route": "%ROUTE_NAME%",
+        "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+        "duration_ms": "%DURATION%",
+        "bytes": "%BYTES_SENT%",
+        "flags": "%RESPONSE_FLAGS%",
+        "details": "%RESPONSE_CODE_DETAILS%",
+        "tls_failure": "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
+        "request_id": "%REQ(X-REQUEST-ID)%",
+    }
+
+
+def inbound_access_log(service: Service, port: ServicePort) -> list[Message]:
+    """Return the log of what comes in for a port; the caller is who the verified certificate says."""
+    return access_log(_fields("inbound", "%DOWNSTREAM_PEER_URI_SAN%", service.name, port.number, RULE))
+
+
+def outbound_access_log(workload: Workload) -> list[Message]:
+    """Return the log of what the workload sends; the callee is the one whose virtual host took the request."""
+    callee = f"%METADATA(VIRTUAL_HOST:{METADATA}:callee)%"
+    port = f"%METADATA(VIRTUAL_HOST:{METADATA}:port)%"
+    return access_log(_fields("outbound", str(workload.spiffe_id), callee, port, RULE))
+
+
+def callee_metadata(callee: str, port: int) -> Message:
+    """Return the metadata of a virtual host that the log reads (`envoy.config.core.v3.Metadata`)."""
+    return {"filter_metadata": {METADATA: {"callee": callee, "port": port}}}

@@ -1,0 +1,56 @@
+"""The target `envoy`: a bootstrap for each workload."""
+
+from __future__ import annotations
+
+from meshc_backends.artifact import Artifact, Emission
+from meshc_backends.backend import EmitContext
+from meshc_backends.envoy.bootstrap import NamedHost, bootstrap, named_hosts
+from meshc_backends.envoy.message import encode
+from meshc_backends.envoy.refusal import TARGET, host_taken, protocol_findings, slice_findings
+from meshc_backends.placement import Placement
+from meshc_compiler.ir.mesh import MeshIndex
+from meshc_compiler.ir.slice import WorkloadSlice, slice_of
+from meshc_lang.diagnostic import Diagnostic
+
+
+class EnvoyBackend:
+    """The target `envoy`: static bootstraps for Envoy 1.40."""
+
+    name = TARGET
+
+    def emit(self, index: MeshIndex, context: EmitContext) -> Emission:
+        """Return `envoy/<workload>.json` for every workload."""
+        refused = tuple(protocol_findings(index.mesh))
+        emissions = [emit_workload(slice_of(index, workload), context.placement) for workload in index.mesh.workloads]
+        return Emission(
+            artifacts=tuple(artifact for emission in emissions for artifact in emission.artifacts),
+            diagnostics=(
+                *(diagnostic for diagnostic, _ in refused),
+                *(diagnostic for emission in emissions for diagnostic in emission.diagnostics),
+            ),
+            reservations=tuple(reservation for _, reservation in refused),
+        )
+
+
+ENVOY = EnvoyBackend()
+"""The backend, for the registry."""
+
+
+def emit_workload(slice_: WorkloadSlice, placement: Placement) -> Emission:
+    """Return one workload's bootstrap: a function of its slice and of where things listen."""
+    problems = (*slice_findings(slice_), *_taken_hosts(slice_))
+    if problems:
+        return Emission(diagnostics=problems)
+    content = encode(bootstrap(slice_, placement))
+    return Emission(artifacts=(Artifact(path=f"{TARGET}/{slice_.workload.name}.json", content=content),))
+
+
+def _taken_hosts(slice_: WorkloadSlice) -> tuple[Diagnostic, ...]:
+    """Return a finding for each name that is given twice: Envoy takes no virtual hosts that share a name."""
+    first: dict[str, NamedHost] = {}
+    problems = []
+    for named in named_hosts(slice_):
+        earlier = first.setdefault(named.domain.lower(), named)
+        if earlier is not named:
+            problems.append(host_taken(named.domain, earlier.callee, named.callee, named.origin))
+    return tuple(problems)

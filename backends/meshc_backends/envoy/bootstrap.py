@@ -1,0 +1,116 @@
+"""The bootstrap of one sidecar (`envoy.config.bootstrap.v3.Bootstrap`): a pure function of its slice and placement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from meshc_backends.envoy.address import socket_address
+from meshc_backends.envoy.cluster import admin_cluster, application_cluster, external_cluster, service_cluster
+from meshc_backends.envoy.listener import inbound_listener, outbound_listener, page_listener
+from meshc_backends.envoy.message import Message
+from meshc_backends.envoy.route import retry_budget
+from meshc_backends.envoy.virtual_host import external_domains, external_host, service_host, stranger_host
+from meshc_backends.placement import Listeners, Placement, host_names
+from meshc_compiler.ir.slice import OutboundExternal, OutboundService, WorkloadSlice
+from meshc_lang.source import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedHost:
+    """A `Host` value, whom it means, and where that is declared."""
+
+    domain: str
+    callee: str
+    origin: Span | None
+
+
+def bootstrap(slice_: WorkloadSlice, placement: Placement) -> Message:
+    """Return the workload's bootstrap. The slice holds nothing that `refusal.slice_findings` finds fault with."""
+    where = placement.listeners(slice_.workload)
+    certificates = placement.certificates(slice_.workload).rstrip("/")
+    inbound = inbound_listener(slice_, where.inbound, certificates)
+    return {
+        "node": {"id": str(slice_.workload.spiffe_id), "cluster": slice_.workload.name},
+        "admin": {"address": socket_address(where.admin)},
+        "stats_config": {"stats_tags": stats_tags()},
+        "static_resources": {
+            "listeners": [
+                *([inbound] if inbound is not None else []),
+                outbound_listener(slice_, where.outbound, _virtual_hosts(slice_)),
+                *_page_listeners(where),
+            ],
+            "clusters": [*_clusters(slice_, placement), admin_cluster(where.admin)],
+        },
+    }
+
+
+def stats_tags() -> list[Message]:
+    """Return how names of statistics are cut into labels: the id of a rule is a label, not a part of the name."""
+    return [
+        {
+            "tag_name": "rule",
+            "regex": "\\.rbac\\.(?:[a-z]+_)?policy\\.((.+)\\.)(?:shadow_|enforced_)?(?:allowed|denied)$",
+        }
+    ]
+
+
+def named_hosts(slice_: WorkloadSlice) -> Iterator[NamedHost]:
+    """Yield every `Host` by which the workload calls something, repetitions included."""
+    for callee in http_services(slice_):
+        name = f"{callee.service.name}:{callee.port.number}"
+        for domain in host_names(callee.service, callee.port):
+            yield NamedHost(domain=domain, callee=name, origin=callee.service.origin)
+    for external, host, bare in _external_hosts(slice_):
+        for domain in external_domains(external.external, host, bare=bare):
+            yield NamedHost(domain=domain, callee=external.external.name, origin=external.external.origin)
+
+
+def http_services(slice_: WorkloadSlice) -> tuple[OutboundService, ...]:
+    """Return the callees whose requests Envoy can see."""
+    return tuple(callee for callee in slice_.services if callee.port.protocol.is_http)
+
+
+def _external_hosts(slice_: WorkloadSlice) -> Iterator[tuple[OutboundExternal, str, bool]]:
+    """Yield each host of each external, and whether it is meant by the name without a port too: the first one is."""
+    taken: set[str] = set()
+    for callee in slice_.externals:
+        if callee.external.port.protocol.is_http:
+            for host in callee.external.hosts:
+                yield callee, host, host not in taken
+                taken.add(host)
+
+
+def _virtual_hosts(slice_: WorkloadSlice) -> list[Message]:
+    caller = slice_.workload.spiffe_id
+    return [
+        *(service_host(callee) for callee in http_services(slice_)),
+        *(external_host(callee, host, caller, bare=bare) for callee, host, bare in _external_hosts(slice_)),
+        stranger_host(slice_.namespaces),
+    ]
+
+
+def _clusters(slice_: WorkloadSlice, placement: Placement) -> list[Message]:
+    clusters = [
+        application_cluster(slice_.workload, inbound.port, placement)
+        for inbound in slice_.inbound
+        if inbound.port.protocol.is_http
+    ]
+    for callee in http_services(slice_):
+        # In the order of first use; a dictionary is an ordered set here.
+        wanted = {
+            (destination.version, retry_budget(rule.settings)): None
+            for rule in callee.rules
+            for destination in rule.destinations
+            if destination.weight
+        }
+        clusters += [service_cluster(callee, version, budget, slice_.workload, placement) for version, budget in wanted]
+    clusters += [external_cluster(callee, host, placement) for callee, host, _ in _external_hosts(slice_)]
+    return clusters
+
+
+def _page_listeners(where: Listeners) -> tuple[Message, ...]:
+    return (
+        page_listener("readiness", where.readiness, "/ready", "/ready"),
+        page_listener("metrics", where.metrics, "/stats/prometheus", "/stats/prometheus"),
+    )

@@ -1,0 +1,50 @@
+"""The HTTP filters of a listener, in the order in which a request meets them: the tuple is the order.
+
+deny, allow, limit, router: who may not, who may, how much, where to. Each is named by what it does; a route switches
+off by that name what does not apply to it.
+"""
+
+from __future__ import annotations
+
+from meshc_backends.envoy.message import Message, typed
+from meshc_backends.envoy.rate_limit import rate_limit_filter
+from meshc_backends.envoy.rbac import rbac_filter
+from meshc_compiler.ir.policy import Effect
+from meshc_compiler.ir.slice import InboundPort
+
+DENY = "deny"
+ALLOW = "allow"
+LIMIT = "limit"
+
+ROUTER: Message = {
+    "name": "router",
+    "typed_config": typed("envoy.extensions.filters.http.router.v3.Router", suppress_envoy_headers=True),
+}
+
+
+def inbound_filters(inbound: InboundPort, trust_domain: str) -> tuple[Message, ...]:
+    """Return the filters before the workload itself."""
+    return (
+        {"name": DENY, "typed_config": rbac_filter(Effect.DENY, inbound.rules, trust_domain)},
+        {"name": ALLOW, "typed_config": rbac_filter(Effect.ALLOW, inbound.rules, trust_domain)},
+        *({"name": LIMIT, "typed_config": rate_limit_filter(limits, LIMIT)} for limits in [inbound.limits] if limits),
+        ROUTER,
+    )
+
+
+def outbound_filters(trust_domain: str) -> tuple[Message, ...]:
+    """Return the filters on the way out.
+
+    As they stand they deny everything: the virtual host of an external puts its rules in, the one of a service, which
+    decides for itself, switches them off.
+    """
+    return (
+        {"name": DENY, "typed_config": rbac_filter(Effect.DENY, (), trust_domain)},
+        {"name": ALLOW, "typed_config": rbac_filter(Effect.ALLOW, (), trust_domain)},
+        ROUTER,
+    )
+
+
+def switched_off(*filters: str) -> Message:
+    """Return the `typed_per_filter_config` by which a route or virtual host goes past some filters."""
+    return {name: typed("envoy.config.route.v3.FilterConfig", disabled=True) for name in filters}

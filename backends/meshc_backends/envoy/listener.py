@@ -1,0 +1,137 @@
+"""Listeners: where a sidecar is spoken to (`envoy.config.listener.v3.Listener`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from meshc_backends.envoy import names
+from meshc_backends.envoy.access_log import inbound_access_log, outbound_access_log
+from meshc_backends.envoy.address import socket_address
+from meshc_backends.envoy.header_match import header_names
+from meshc_backends.envoy.http_connection import http_connection
+from meshc_backends.envoy.http_filters import ROUTER, inbound_filters, outbound_filters
+from meshc_backends.envoy.message import Message, typed
+from meshc_backends.envoy.transport_tls import downstream_tls
+from meshc_backends.envoy.virtual_host import EVERY_HOST, application_host
+from meshc_backends.placement import Address, server_name
+from meshc_compiler.ir.mesh import INGRESS
+from meshc_compiler.ir.slice import InboundPort, WorkloadSlice
+
+HANDSHAKE_TIMEOUT = "10s"
+"""How long a peer may take to say who it is."""
+
+
+def inbound_listener(slice_: WorkloadSlice, address: Address, certificates: str) -> Message | None:
+    """Return the listener for calls of the mesh; None if the workload serves no port that Envoy can decide on.
+
+    One port has a chain that takes every server name. With several, the name chooses the port, and a connection with
+    another name, or none, finds no chain and is closed.
+    """
+    ports = [inbound for inbound in slice_.inbound if inbound.port.protocol.is_http]
+    if not ports:
+        return None
+    several = len(slice_.inbound) > 1
+    listener: Message = {"name": "inbound", "address": socket_address(address)}
+    if several:
+        listener["listener_filters"] = [
+            {
+                "name": "tls_inspector",
+                "typed_config": typed("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"),
+            }
+        ]
+        listener["listener_filters_timeout"] = HANDSHAKE_TIMEOUT
+    listener["filter_chains"] = [
+        _inbound_chain(inbound, slice_.trust_domain, certificates, by_name=several) for inbound in ports
+    ]
+    return listener
+
+
+def _inbound_chain(inbound: InboundPort, trust_domain: str, certificates: str, *, by_name: bool) -> Message:
+    looked_at = frozenset[str]().union(*(header_names(rule.match.condition) for rule in inbound.rules))
+    limited = frozenset(limit.per_header for limit in inbound.limits if limit.per_header is not None)
+    chain: Message = {"name": f"{inbound.service.name}:{inbound.port.number}"}
+    if by_name:
+        chain["filter_chain_match"] = {"server_names": [server_name(inbound.service, inbound.port)]}
+    return {
+        **chain,
+        "transport_socket": downstream_tls(certificates, trust_domain),
+        "transport_socket_connect_timeout": HANDSHAKE_TIMEOUT,
+        "filters": [
+            http_connection(
+                names.inbound_stat_prefix(inbound.port),
+                [application_host(inbound)],
+                inbound_filters(inbound, trust_domain),
+                inbound_access_log(inbound.service, inbound.port),
+                peers_identified=True,
+                peers_trusted=True,
+                header_names=looked_at | limited,
+            )
+        ],
+    }
+
+
+def outbound_listener(slice_: WorkloadSlice, address: Address, virtual_hosts: Iterable[Message]) -> Message:
+    """Return the listener for the workload's own calls; the gateway's is the mesh's front door, and trusts nobody."""
+    looked_at = frozenset[str]().union(
+        *(
+            header_names(rule.rule.match.condition)
+            for callee in slice_.services
+            for rule in callee.rules
+            if rule.rule is not None
+        ),
+        *(header_names(rule.match.condition) for callee in slice_.externals for rule in callee.rules),
+    )
+    connection = http_connection(
+        names.OUTBOUND_STAT_PREFIX,
+        virtual_hosts,
+        outbound_filters(slice_.trust_domain),
+        outbound_access_log(slice_.workload),
+        peers_identified=False,
+        peers_trusted=slice_.workload.name != INGRESS,
+        header_names=looked_at,
+    )
+    return {"name": "outbound", "address": socket_address(address), "filter_chains": [{"filters": [connection]}]}
+
+
+def page_listener(name: str, address: Address, path: str, target: str) -> Message:
+    """Return a listener that shows one page of Envoy's administration interface, read-only, and nothing else."""
+    get: Message = {"name": ":method", "string_match": {"exact": "GET"}}
+    return {
+        "name": name,
+        "address": socket_address(address),
+        "filter_chains": [
+            {
+                "filters": [
+                    {
+                        "name": "http",
+                        "typed_config": typed(
+                            "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+                            stat_prefix=name,
+                            codec_type="HTTP1",
+                            request_headers_timeout="10s",
+                            http_filters=[ROUTER],
+                            route_config={
+                                "name": name,
+                                "virtual_hosts": [
+                                    {
+                                        "name": name,
+                                        "domains": [EVERY_HOST],
+                                        "routes": [
+                                            {
+                                                "match": {"path": path, "headers": [get]},
+                                                "route": {
+                                                    "cluster": names.ADMIN_CLUSTER,
+                                                    "prefix_rewrite": target,
+                                                    "timeout": "10s",
+                                                },
+                                            }
+                                        ],
+                                    }
+                                ],
+                            },
+                        ),
+                    }
+                ]
+            }
+        ],
+    }

@@ -1,0 +1,91 @@
+"""Rate limits: a token bucket for each limit, caller and header value (`…filters.http.local_ratelimit.v3`).
+
+The filter stands behind authorisation, so a request that is denied costs no token. Who calls comes from the verified
+certificate. Buckets live in one Envoy process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from meshc_backends.envoy.message import Message, typed
+from meshc_backends.envoy.names import unique_names
+from meshc_compiler.ir.policy import AnyCaller, Limit
+
+RATE_LIMIT_FILTER = "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
+
+BUCKETS_AT_MOST = 10_000
+"""How many callers or header values Envoy remembers for one limit; the longest unused goes first, and returns full."""
+
+_ALWAYS: Message = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
+
+
+def rate_limit_filter(limits: Iterable[Limit], stat_prefix: str) -> Message:
+    """Return the filter's configuration for the limits of one port. A request must find a token in every bucket."""
+    actions: list[Message] = []
+    descriptors: list[Message] = []
+    ordered = sorted(limits, key=lambda limit: limit.id)
+    for name, limit in zip(unique_names(limit.id for limit in ordered), ordered, strict=True):
+        actions.append({"actions": _actions(name, limit)})
+        descriptors += _descriptors(name, limit)
+    return typed(
+        RATE_LIMIT_FILTER,
+        stat_prefix=stat_prefix,
+        filter_enabled=_ALWAYS,
+        filter_enforced=_ALWAYS,
+        rate_limits=actions,
+        descriptors=descriptors,
+        max_dynamic_descriptors=BUCKETS_AT_MOST,
+        always_consume_default_token_bucket=False,
+        enable_x_ratelimit_headers="OFF",
+        rate_limited_as_resource_exhausted=True,
+    )
+
+
+def _actions(name: str, limit: Limit) -> list[Message]:
+    actions: list[Message] = [
+        {"generic_key": {"descriptor_key": "limit", "descriptor_value": name}},
+        _expression("caller", "connection.uri_san_peer_certificate"),
+    ]
+    if limit.per_header is not None:
+        header = limit.per_header
+        # The lines joined by commas, or a bucket of its own for requests without any.
+        actions.append(
+            _expression(
+                "header",
+                f"'{header}' in request.headers ? 'is ' + request.headers['{header}'] : 'absent'",
+            )
+        )
+    return actions
+
+
+def _expression(key: str, text: str) -> Message:
+    return {
+        "extension": {
+            "name": "envoy.rate_limit_descriptors.expr",
+            "typed_config": typed(
+                "envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor", descriptor_key=key, text=text
+            ),
+        }
+    }
+
+
+def _descriptors(name: str, limit: Limit) -> list[Message]:
+    """Return a descriptor for each caller; no value stands for each value that comes, with a bucket of its own."""
+    callers = [""] if isinstance(limit.callers, AnyCaller) else [str(identity) for identity in limit.callers.ids]
+    header = [] if limit.per_header is None else [{"key": "header"}]
+    return [
+        {
+            "entries": [
+                {"key": "limit", "value": name},
+                {"key": "caller", "value": caller} if caller else {"key": "caller"},
+                *header,
+            ],
+            "token_bucket": {
+                "max_tokens": limit.burst,
+                "tokens_per_fill": limit.amount,
+                "fill_interval": f"{limit.seconds}s",
+            },
+        }
+        for caller in callers
+    ]

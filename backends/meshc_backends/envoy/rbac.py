@@ -1,0 +1,97 @@
+"""Authorisation: rules as Envoy's RBAC filters (`envoy.extensions.filters.http.rbac.v3`, `envoy.config.rbac.v3`).
+
+A DENY filter stands before an ALLOW filter, so that a deny beats every allow. An ALLOW filter without policies denies
+everything: what nobody is allowed stays shut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from meshc_backends.envoy.header_match import all_of, any_of, condition_permission
+from meshc_backends.envoy.message import Message, typed
+from meshc_backends.envoy.names import unique_names
+from meshc_backends.envoy.path_match import path_forms, string_match
+from meshc_compiler.ir.match import RequestMatch
+from meshc_compiler.ir.policy import AnyCaller, Callers, Effect, Rule, TheseCallers
+
+RBAC_FILTER = "envoy.extensions.filters.http.rbac.v3.RBAC"
+RBAC_PER_ROUTE = "envoy.extensions.filters.http.rbac.v3.RBACPerRoute"
+
+ANYBODY: Message = {"any": True}
+
+
+def permission(match: RequestMatch) -> Message:
+    """Return what a request must look like, as a `Permission`.
+
+    The path is compared by `url_path`, which leaves out the query; the pseudo-header `:path` would not.
+    """
+    parts = []
+    if match.methods:
+        parts.append(
+            any_of({"header": {"name": ":method", "string_match": {"exact": method}}} for method in match.methods)
+        )
+    if match.path is not None:
+        parts.append(any_of({"url_path": {"path": string_match(form)}} for form in path_forms(match.path)))
+    if match.condition is not None:
+        parts.append(condition_permission(match.condition))
+    return all_of(parts)
+
+
+def authenticated(spiffe_id: str) -> Message:
+    """Return the principal whose verified certificate bears exactly this SPIFFE ID as a URI name."""
+    return {"authenticated": {"principal_name": {"exact": spiffe_id}}}
+
+
+def principals(callers: Callers, trust_domain: str, effect: Effect) -> list[Message]:
+    """Return the callers as `Principal`s.
+
+    Any caller of an allow is one of the trust domain, any caller of a deny is whoever calls: where in doubt, both deny.
+    """
+    match callers:
+        case AnyCaller():
+            if effect is Effect.DENY:
+                return [ANYBODY]
+            return [{"authenticated": {"principal_name": {"prefix": f"spiffe://{trust_domain}/"}}}]
+        case TheseCallers(ids):
+            return [authenticated(str(identity)) for identity in ids]
+        case _:
+            assert_never(callers)
+
+
+def rbac(effect: Effect, rules: Iterable[Rule], trust_domain: str, *, callers_known: bool = False) -> Message:
+    """Return the policies of one effect, each under its rule's id, sorted as Envoy tries them.
+
+    With `callers_known` everybody who gets here is the caller whom the rules are about: the sidecar's own workload.
+    """
+    chosen = sorted((rule for rule in rules if rule.effect is effect), key=lambda rule: rule.id)
+    return {
+        "action": effect.value.upper(),
+        "policies": {
+            name: {
+                "permissions": [permission(rule.match)],
+                "principals": [ANYBODY] if callers_known else principals(rule.callers, trust_domain, effect),
+            }
+            for name, rule in zip(unique_names(rule.id for rule in chosen), chosen, strict=True)
+        },
+    }
+
+
+def rbac_filter(effect: Effect, rules: Iterable[Rule], trust_domain: str, *, callers_known: bool = False) -> Message:
+    """Return the configuration of the filter of one effect, with counters for each rule."""
+    return typed(
+        RBAC_FILTER,
+        rules=rbac(effect, rules, trust_domain, callers_known=callers_known),
+        rules_stat_prefix=f"{effect}_",
+        track_per_rule_stats=True,
+    )
+
+
+def rbac_per_route(effect: Effect, rules: Iterable[Rule], trust_domain: str) -> Message:
+    """Return the filter's configuration for one virtual host, in place of the listener's."""
+    return typed(RBAC_PER_ROUTE, rbac=_untyped(rbac_filter(effect, rules, trust_domain, callers_known=True)))
+
+
+def _untyped(message: Message) -> Message:
+    return {key: value for key, value in message.items() if key != "@type"}

@@ -1,0 +1,99 @@
+"""Routes and virtual hosts: where a request goes, how long it may take, and when it is tried again.
+
+Envoy takes the first route that matches (`envoy.config.route.v3`). A rule of the program becomes as many routes as it
+has alternatives of method, path and header; they differ in nothing else, so their order among themselves is no matter.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+from meshc_backends.envoy import names
+from meshc_backends.envoy.header_match import ROUTES_AT_MOST, TooWideError, route_header_matches
+from meshc_backends.envoy.message import Message, duration
+from meshc_backends.envoy.path_match import path_forms, route_path_match
+from meshc_backends.envoy.retry import retry_policy
+from meshc_compiler.ir.match import RequestMatch
+from meshc_compiler.ir.setting import Settings
+from meshc_compiler.ir.slice import OutboundRule, OutboundService
+
+EVERYTHING = RequestMatch()
+
+OTHERWISE = "otherwise"
+"""The name of the route that takes what no rule of the program matches."""
+
+
+def route_matches(match: RequestMatch) -> tuple[Message, ...]:
+    """Return the `RouteMatch`es of which one holds exactly if the match does.
+
+    Raises:
+        TooWideError: there would be more than `ROUTES_AT_MOST`.
+    """
+    methods: tuple[tuple[Message, ...], ...] = tuple(
+        ({"name": ":method", "string_match": {"exact": method}},) for method in match.methods
+    ) or ((),)
+    alternatives = tuple(product(path_forms(match.path), methods, route_header_matches(match.condition)))
+    if len(alternatives) > ROUTES_AT_MOST:
+        raise TooWideError
+    return tuple(
+        {**route_path_match(form), **({"headers": [*method, *headers]} if method or headers else {})}
+        for form, method, headers in alternatives
+    )
+
+
+def service_routes(callee: OutboundService) -> list[Message]:
+    """Return the routes to a service, in the order of its rules.
+
+    Raises:
+        TooWideError: a rule would become more than `ROUTES_AT_MOST` routes.
+    """
+    return [
+        {"name": _route_name(rule), "match": match, "route": _service_action(callee, rule)}
+        for rule in callee.rules
+        for match in route_matches(rule.rule.match if rule.rule is not None else EVERYTHING)
+    ]
+
+
+def _route_name(rule: OutboundRule) -> str:
+    return OTHERWISE if rule.rule is None else rule.rule.id
+
+
+def _service_action(callee: OutboundService, rule: OutboundRule) -> Message:
+    budget = retry_budget(rule.settings)
+    shares = [
+        (names.service_cluster(callee.service, callee.port, destination.version, budget), destination.weight)
+        for destination in rule.destinations
+        if destination.weight
+    ]
+    if len(shares) == 1:
+        where: Message = {"cluster": shares[0][0]}
+    else:
+        where = {"weighted_clusters": {"clusters": [{"name": name, "weight": weight} for name, weight in shares]}}
+    return {**where, **call_settings(rule.settings)}
+
+
+def retry_budget(settings: Settings) -> int | None:
+    """Return the budget that a cluster must carry for these settings, in millionths; None where nothing is retried."""
+    return settings.retry_budget.value if settings.retry_budget is not None and settings.retries else None
+
+
+def call_settings(settings: Settings) -> Message:
+    """Return the fields of a `RouteAction` that say how a call behaves.
+
+    A timeout that the program does not state is switched off: Envoy would put 15 seconds. It counts from the end of the
+    request to the end of the response, retries included.
+    """
+    fields: Message = {"timeout": duration(settings.timeout_ns.value if settings.timeout_ns else 0)}
+    if settings.retries:
+        fields["retry_policy"] = retry_policy(settings)
+    return fields
+
+
+def application_route(cluster: str) -> Message:
+    """Return the route to the workload itself: no timeout and no retry; both are the caller's to state."""
+    return {"match": {"prefix": "/"}, "route": {"cluster": cluster, "timeout": "0s"}}
+
+
+def answer(match: Message, status: int, name: str) -> Message:
+    """Return a route that Envoy answers itself."""
+    return {"name": name, "match": match, "direct_response": {"status": status}}

@@ -1,0 +1,132 @@
+"""Virtual hosts: a name that callers use, and the routes behind it (`envoy.config.route.v3.VirtualHost`)."""
+
+from __future__ import annotations
+
+from meshc_backends.envoy import names
+from meshc_backends.envoy.access_log import callee_metadata
+from meshc_backends.envoy.http_filters import ALLOW, DENY, LIMIT, switched_off
+from meshc_backends.envoy.message import Message
+from meshc_backends.envoy.path_match import quote
+from meshc_backends.envoy.rbac import rbac_per_route
+from meshc_backends.envoy.route import OTHERWISE, answer, application_route, call_settings, service_routes
+from meshc_backends.envoy.spelling import REFUSED_SPELLINGS
+from meshc_backends.placement import host_names
+from meshc_compiler.ir.identity import SpiffeId
+from meshc_compiler.ir.mesh import includes
+from meshc_compiler.ir.policy import Effect
+from meshc_compiler.ir.slice import InboundPort, OutboundExternal, OutboundService
+from meshc_compiler.ir.workload import External
+
+EVERY_HOST = "*"
+
+_LEFT_OVER: Message = {"prefix": ""}
+"""Matches whatever other routes do not: also `OPTIONS *`, whose path does not begin with a slash."""
+
+_STANDARD_PORTS = {True: 443, False: 80}
+"""The port that a `Host` leaves out, with and without TLS (RFC 9110 §4.2)."""
+
+
+def refusals(*filters: str) -> list[Message]:
+    """Return the routes, first of a virtual host, that answer 400 to spellings which nobody should forward."""
+    return [
+        {
+            **answer({"safe_regex": {"regex": regex}}, 400, f"refused: {name}"),
+            "typed_per_filter_config": switched_off(*filters),
+        }
+        for name, regex in REFUSED_SPELLINGS
+    ]
+
+
+def not_a_path(*filters: str) -> Message:
+    """Return the route, last of a virtual host, that answers 400 where the target is not a path."""
+    return {
+        **answer(_LEFT_OVER, 400, "refused: not a path"),
+        "typed_per_filter_config": switched_off(*filters),
+    }
+
+
+def application_host(inbound: InboundPort) -> Message:
+    """Return the one virtual host of an inbound port: whatever name the caller used, it is the workload."""
+    filters = (DENY, ALLOW, *([LIMIT] if inbound.limits else []))
+    return {
+        "name": f"{inbound.service.name}:{inbound.port.number}",
+        "domains": [EVERY_HOST],
+        "routes": [
+            *refusals(*filters),
+            application_route(names.application_cluster(inbound.port)),
+            not_a_path(*filters),
+        ],
+    }
+
+
+def service_host(callee: OutboundService) -> Message:
+    """Return the virtual host of one port of a service; the callee itself decides who may call it.
+
+    Raises:
+        TooWideError: a rule of the route would become too many routes of Envoy's.
+    """
+    return {
+        "name": f"{callee.service.name}:{callee.port.number}",
+        "domains": list(host_names(callee.service, callee.port)),
+        "metadata": callee_metadata(callee.service.name, callee.port.number),
+        "typed_per_filter_config": switched_off(DENY, ALLOW),
+        "routes": [*refusals(), *service_routes(callee), not_a_path()],
+    }
+
+
+def external_domains(external: External, host: str, *, bare: bool) -> list[str]:
+    """Return the `Host` values that mean a host of an external; `bare` if the one without a port does."""
+    return [*([host] if bare else []), f"{host}:{external.port.number}"]
+
+
+def external_host(callee: OutboundExternal, host: str, caller: SpiffeId, *, bare: bool) -> Message:
+    """Return the virtual host of one host of an external: its rules for this caller are enforced here.
+
+    The callee gets the host's own name in `Host`, with the port only where the scheme does not imply it.
+    """
+    external = callee.external
+    rules = tuple(rule for rule in callee.rules if includes(rule.callers, caller))
+    standard = external.port.number == _STANDARD_PORTS[external.tls is not None]
+    return {
+        "name": names.external_cluster(external, host),
+        "domains": external_domains(external, host, bare=bare),
+        "metadata": callee_metadata(external.name, external.port.number),
+        "typed_per_filter_config": {
+            DENY: rbac_per_route(Effect.DENY, rules, caller.trust_domain),
+            ALLOW: rbac_per_route(Effect.ALLOW, rules, caller.trust_domain),
+        },
+        "routes": [
+            *refusals(DENY, ALLOW),
+            {
+                "name": OTHERWISE,
+                "match": {"prefix": "/"},
+                "route": {
+                    "cluster": names.external_cluster(external, host),
+                    "host_rewrite_literal": host if standard else f"{host}:{external.port.number}",
+                    **call_settings(callee.settings),
+                },
+            },
+            not_a_path(DENY, ALLOW),
+        ],
+    }
+
+
+def stranger_host(namespaces: tuple[str, ...]) -> Message:
+    """Return the virtual host of every other name: 403 for names of the mesh, 404 for names outside it.
+
+    Whether a service of the mesh exists is not told: a name without dots, or one below `svc` or a namespace of the
+    mesh, is answered as one that this workload may not call. The expression only chooses between two refusals.
+    """
+    below = "|".join(["(?:.*\\.)?svc(?:\\.cluster\\.local)?", *(f"[^.]+\\.{quote(name)}" for name in namespaces)])
+    internal = f"(?i)(?:[^.\\[\\]]+|{below})(?::[0-9]*)?"
+    authority: Message = {"name": ":authority", "string_match": {"safe_regex": {"regex": internal}}}
+    off = {"typed_per_filter_config": switched_off(DENY, ALLOW)}
+    return {
+        "name": "strangers",
+        "domains": [EVERY_HOST],
+        **off,
+        "routes": [
+            answer({**_LEFT_OVER, "headers": [authority]}, 403, "not granted"),
+            answer(_LEFT_OVER, 404, "unknown host"),
+        ],
+    }
