@@ -82,7 +82,6 @@ class AgreementMesh:
         self.name = voice.value if isinstance(voice, Voice) else "mixed"
         self.recorder = Recorder()
         self.certificates = certificates
-        self.probes_of: dict[str, Probe] = {}
         self._voice_of = (lambda _: voice) if isinstance(voice, Voice) else voice
         self._directory = directory
         self._ports = ports
@@ -127,11 +126,11 @@ class AgreementMesh:
     def send(self, probe: Probe) -> Observation:
         """Send one request and tell what became of it."""
         number = str(next(self._numbers))
-        self.probes_of[number] = probe
         request = probe.request
         headers = (*request.headers, (ID_HEADER, number), (SCRIPT_HEADER, probe.script))
         target = request.path + (f"?{request.query}" if request.query else "")
         message = head_of(request.method, target, probe.host or self.host_of(probe), headers, probe.body)
+        before = self._hung_up()
         begun = time.monotonic()
         match probe.entrance:
             case Entrance.OUTBOUND:
@@ -140,7 +139,12 @@ class AgreementMesh:
                 answer = self._send_inbound(probe, message)
         seconds = time.monotonic() - begun
         self.recorder.release(number)
-        return Observation(answer, self.recorder.received(number), seconds, number)
+        hung_up = self._hung_up() - before
+        return Observation(answer, self.recorder.received(number), seconds, number, hung_up)
+
+    def late_tries(self, seen: Observation) -> int:
+        """Return how many tries have come in since a request was answered."""
+        return len(self.recorder.received(seen.number)) - len(seen.tries)
 
     def port_of(self, probe: Probe) -> ServicePort:
         """Return the port that a probe's request is about."""
@@ -188,6 +192,15 @@ class AgreementMesh:
             server_name=probe.server_name or server_name(callee, self.port_of(probe)),
             server_identity=str(self.index.workloads[callee.workload].spiffe_id),
         )
+
+    def _hung_up(self) -> int:
+        silent = (one for one in self._listeners if one.version == SILENT)
+        return sum(self.recorder.connections(place) for one in silent for place in self._places_of(one))
+
+    def _places_of(self, instance: Instance) -> Iterator[Place]:
+        service = self.index.services.get(instance.workload.name)
+        for port in service.ports if service else ():
+            yield Place(instance.workload.name, instance.version, port.number)
 
     def _instances(self, workload: Workload) -> Iterator[Instance]:
         service = self.index.services.get(workload.name)

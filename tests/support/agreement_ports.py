@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-_FIRST = 16_000
-_BLOCKS = 80
+_FIRST = 12_000
+_BLOCKS = 44
 _BLOCK_SIZE = 200
 
 

@@ -62,17 +62,28 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one mesh did with one request: the answer, and every try as the stand-ins saw it."""
+    """What one mesh did with one request: the answer, and every try as the stand-ins saw it.
+
+    `number` is the one under which it was recorded; `hung_up` counts connections that places named `silent` took.
+    """
 
     answer: Answer
     tries: tuple[Received, ...] = field(default=())
     seconds: float = 0.0
     number: str = ""
+    hung_up: int = 0
+
+    @property
+    def count(self) -> int:
+        """Return the number of tries, with those to which the other side hung up."""
+        return len(self.tries) + self.hung_up
 
     @property
     def text(self) -> str:
         """The observation as a phrase."""
         got = str(self.answer.status) if self.answer.status is not None else f"no answer ({self.answer.reason})"
+        if self.hung_up:
+            got = f"{got}; hung up on {self.hung_up} times"
         if not self.tries:
             return f"{got}, nothing reached a workload"
         seen = ", ".join(f"{one.place} got {one.method} {one.target!r}" for one in self.tries)

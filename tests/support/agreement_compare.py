@@ -1,0 +1,85 @@
+"""The comparison: what the evaluator says must happen, and everything in which a proxy did otherwise."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from support.agreement_probe import Observation, Probe
+from support.recorder import ID_HEADER, SCRIPT_HEADER, Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What must be seen of one probe. `status` None: no HTTP answer at all.
+
+    `places` are those that may get a try; `tries` the fewest and the most; `target` is what they must be sent, path and
+    query; `caller` the SPIFFE ID that they must be told. `seconds` is the least time the call takes.
+    """
+
+    status: int | None
+    reason: str
+    places: frozenset[Place] = field(default=frozenset())
+    tries: tuple[int, int] = (0, 0)
+    target: str = ""
+    caller: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """The expectation as a phrase."""
+        status = "no answer" if self.status is None else str(self.status)
+        if not self.places:
+            return f"{status}, nothing reaches a workload ({self.reason})"
+        fewest, most = self.tries
+        count = str(fewest) if fewest == most else f"{fewest} to {most}"
+        where = ", ".join(sorted(str(place) for place in self.places))
+        wait = f" after at least {self.seconds * 1000:.0f} ms" if self.seconds else ""
+        return f"{status}{wait}, {count} tries of {self.target!r} at {where} ({self.reason})"
+
+
+def compare(expected: Expected, probe: Probe, seen: Observation) -> list[str]:
+    """Return every difference between what was expected and what was seen, as phrases."""
+    differences = []
+    if seen.answer.status != expected.status:
+        got = seen.answer.status if seen.answer.status is not None else f"no answer: {seen.answer.reason}"
+        differences.append(f"status {got}, expected {expected.status or 'no answer'}")
+    fewest, most = expected.tries
+    if not fewest <= seen.count <= most:
+        differences.append(f"{seen.count} tries, expected {fewest if fewest == most else f'{fewest} to {most}'}")
+    if seen.seconds < expected.seconds:
+        differences.append(f"answered after {seen.seconds:.3f} s, expected at least {expected.seconds:.3f} s")
+    for one in seen.tries:
+        if one.place not in expected.places:
+            differences.append(
+                f"{one.place} got it, expected {', '.join(map(str, sorted(expected.places))) or 'nobody'}"
+            )
+        if expected.places and one.target not in {expected.target, expected.target + "?"}:
+            differences.append(f"the workload was sent {one.target!r}, expected {expected.target!r}")
+        if one.method != probe.request.method:
+            differences.append(f"the workload was sent method {one.method}, expected {probe.request.method}")
+        differences += _header_differences(expected, probe, dict(one.headers), one.members)
+    return list(dict.fromkeys(differences))
+
+
+def _header_differences(expected: Expected, probe: Probe, got: dict[str, str], members: object) -> list[str]:
+    assert callable(members)
+    differences = []
+    for name in {name.lower() for name, _ in probe.request.headers} - {ID_HEADER, SCRIPT_HEADER, _IDENTITY}:
+        sent = ",".join(value.strip(" \t") for key, value in probe.request.headers if key.lower() == name)
+        arrived = members(name)
+        if arrived is None or _folded(arrived) != _folded(sent):
+            differences.append(f"the workload got {name}: {arrived!r}, expected {sent!r}")
+    if expected.caller is not None:
+        told = re.findall(r"URI=([^;,]*)", got.get(_IDENTITY, ""))
+        if told != [expected.caller]:
+            differences.append(f"the workload was told that {told or 'nobody'} calls, expected {expected.caller}")
+    return differences
+
+
+_IDENTITY = "x-forwarded-client-cert"
+
+
+def _folded(value: str) -> str:
+    """Return a list header with the optional space behind commas taken out (RFC 9110 §5.6.1)."""
+    return re.sub(r", ?", ",", value)
