@@ -69,7 +69,7 @@ def test_several_documents_survive(values: list[YamlValue]) -> None:
 @pytest.mark.skipif(KUBECTL is None, reason="there is no kubectl on this machine, and with it no second reader of YAML")
 def test_kubectls_reader_agrees_on_every_trap(tmp_path: Path) -> None:
     # Go's reader is the one that counts in the end. The answer comes through its printer, which spoils some.
-    readable = [text for text in TRAPS if text != "=" and not set(text) & set("\x7f\x85\ufffe\uffff")]
+    readable = [text for text in TRAPS if text not in {"=", "<<"} and not set(text) & set("\x7f\x85\ufffe\uffff")]
     data = {f"k{number}": text for number, text in enumerate(readable)}
     manifest: YamlValue = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "traps"}, "data": data}
     (tmp_path / "traps.yaml").write_text(yaml_text(manifest), encoding="utf-8")
