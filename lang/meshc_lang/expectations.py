@@ -28,7 +28,7 @@ def needed(accepts: frozenset[str], before: str, before_type: str, keyword: str)
         keyword: The word the statement begins with; empty for a request on the command line.
     """
     if len(accepts & VALUES) > 4:
-        return f"a value after `{before}`"
+        return "a value after the colon" if before_type == "COLON" else f"a value after `{before}`"
     if "METHOD" in accepts:
         return _matcher(before, before_type)
     if {"PATH", "TILDE"} <= accepts:
@@ -37,6 +37,8 @@ def needed(accepts: frozenset[str], before: str, before_type: str, keyword: str)
         return _request_words(accepts, before)
     if "ALLOWED" in accepts:
         return f"`allowed`, `denied`, `routed` or a setting after `{before}`"
+    if before_type == "PER":
+        return 'an attribute after `per`, such as `header "x-user"`'
     if "HEADER" in accepts:
         return f'a condition after `{before}`, such as `header "x-beta" == "1"`'
     if "WHERE" in accepts:

@@ -18,6 +18,12 @@ _MEASURES = {
     "PERCENT": ("%",),
 }
 _FRACTIONS = {"RATE": tuple(RATE_UNITS), "PORT": PORT_PROTOCOLS}
+_KNOWN = (
+    ("DURATION", "durations are in"),
+    ("SIZE", "sizes in"),
+    ("RATE", "rates are per"),
+    ("PORT", "a port speaks"),
+)
 
 
 def explain_number(word: str, span: Span, accepts: frozenset[str], before: str, gap: Span) -> Diagnostic | None:
@@ -45,7 +51,8 @@ def explain_number(word: str, span: Span, accepts: frozenset[str], before: str, 
     if unit in units or not units:
         return None
     meant = meant_unit(unit, units)
-    return _unknown(f"{digits}{'.' + fraction if fraction else ''}{slash}", unit, meant, units, span)
+    known = [f"{what} {_listed(table[kind])}" for kind, what in _KNOWN if kind in table and kind in accepts]
+    return _unknown(f"{digits}{'.' + fraction if fraction else ''}{slash}", unit, meant, "; ".join(known), span)
 
 
 def _apart(word: str, span: Span, before: str, gap: Span) -> Diagnostic | None:
@@ -64,12 +71,9 @@ def _apart(word: str, span: Span, before: str, gap: Span) -> Diagnostic | None:
     )
 
 
-def _unknown(number: str, unit: str, meant: str | None, units: tuple[str, ...], span: Span) -> Diagnostic:
+def _unknown(number: str, unit: str, meant: str | None, known: str, span: Span) -> Diagnostic:
     if meant is None:
-        known = ", ".join(f"`{name}`" for name in units)
-        return Diagnostic(
-            code=syntax.UNKNOWN_UNIT, message=f"unknown unit `{unit}`", primary=span, help=f"known here are {known}"
-        )
+        return Diagnostic(code=syntax.UNKNOWN_UNIT, message=f"unknown unit `{unit}`", primary=span, help=known)
     fix = Fix(title=f"write `{number}{meant}`", applicability=Applicability.SAFE, edits=(Edit(span, number + meant),))
     return Diagnostic(
         code=syntax.UNKNOWN_UNIT,
@@ -77,3 +81,8 @@ def _unknown(number: str, unit: str, meant: str | None, units: tuple[str, ...], 
         primary=span,
         fixes=(fix,),
     )
+
+
+def _listed(units: tuple[str, ...]) -> str:
+    *most, last = (f"`{unit}`" for unit in units)
+    return f"{', '.join(most)} or {last}"

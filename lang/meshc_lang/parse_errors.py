@@ -24,6 +24,7 @@ _OFFENDER = re.compile(
     r'"(?:[^"\\\r\n]|\\[^\r\n])*"|[A-Za-z_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9][A-Za-z0-9_.%/]*|/[^\s{}"#,;]*'
     r"|[-=<>]+|[^\s]"
 )
+_KEY_BEFORE = re.compile(r"([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)[ \t]*:[ \t]*\Z")
 _ARROWS = ("->", "=>", "-->", "==>", "<-", "<=", "--", "~>", ">", "<->", "=", "-")
 _LOOKALIKES = {
     "→": "->",
@@ -110,6 +111,7 @@ def explain(failure: Failure) -> Diagnostic:
         or _quotes(failure, word, span)
         or _matcher(failure, word, span)
         or _assignment(failure, word, span)
+        or _verdict(failure)
         or _general(failure, word, span)
     )
 
@@ -173,6 +175,8 @@ def _not_supported(failure: Failure, word: str, span: Span) -> Diagnostic | None
         return _refused("`->*`, a claim about chains of calls,", failure.source.span(failure.before_end - 2, span.end))
     if failure.keyword == "route" and before in ("redirect", "respond"):
         return _refused(f"`{before}` as a target", failure.source.span(failure.before_end - len(before), span.end))
+    if failure.keyword == "test" and word == "by" and "COMMA" in accepts:
+        return _refused("`by` as a verdict", span)
     if failure.keyword == "service" and word == ":" and not failure.inside:
         return _refused("a service made from a template", span)
     return None
@@ -240,12 +244,27 @@ def _matcher(failure: Failure, word: str, span: Span) -> Diagnostic | None:
 
 
 def _assignment(failure: Failure, word: str, span: Span) -> Diagnostic | None:
-    """`key = value` for `key: value`."""
-    if word != "=" or "COLON" not in failure.accepts:
+    """`key = value` for `key: value`, and `=` for `==`."""
+    if word != "=":
         return None
-    fix = Fix(title="write `:`", applicability=Applicability.SAFE, edits=(Edit(span, ":"),))
-    message = f"between a key and its value stands `:`, not `=`, as in `{_clip(failure.before)}: …`"
+    if "EQUAL" in failure.accepts:
+        meant, message = "==", "values are compared with `==`, not `=`"
+    elif "COLON" in failure.accepts:
+        meant, message = ":", f"between a key and its value stands `:`, not `=`, as in `{_clip(failure.before)}: …`"
+    else:
+        return None
+    fix = Fix(title=f"write `{meant}`", applicability=Applicability.SAFE, edits=(Edit(span, meant),))
     return _diagnostic(syntax.UNEXPECTED_TEXT, message, span, fixes=(fix,))
+
+
+def _verdict(failure: Failure) -> Diagnostic | None:
+    """A misspelt verdict, which reads as a setting without its value."""
+    if failure.keyword != "test" or failure.before_type != "NAME" or not len(failure.accepts & VALUES) > 4:
+        return None
+    near = suggest(failure.before, ("allowed", "denied", "routed"))
+    span = failure.source.span(failure.before_end - len(failure.before), failure.before_end)
+    message = f"`{_clip(failure.before)}` is no verdict"
+    return _misspelt(syntax.UNEXPECTED_TEXT, message, span, near) if near else None
 
 
 def _general(failure: Failure, word: str, span: Span) -> Diagnostic:
@@ -260,7 +279,12 @@ def _general(failure: Failure, word: str, span: Span) -> Diagnostic:
         return _misspelt(syntax.UNEXPECTED_TEXT, f"`{_clip(word)}` has no place in {noun}", span, near)
     if can_end(failure.accepts) and not at_end:
         return _left_over(failure, noun, word, span)
-    lack = needed(failure.accepts, before, failure.before_type, failure.keyword)
+    if word == "-" and failure.before_type == "NAME" and span.start == failure.before_end:
+        return _diagnostic(syntax.UNEXPECTED_TEXT, f"a name such as `{before}` does not end with `-`", span)
+    if failure.inside and {"COLON", "LBRACE"} <= failure.accepts and failure.keyword not in _LINE_NOUNS:
+        noun, lack = f"`{before}`", "`:` and a value, or a block"
+    else:
+        lack = needed(failure.accepts, before, failure.before_type, failure.keyword)
     if at_end:
         end = failure.source.span(failure.before_end, failure.before_end)
         place = span if word == "}" else end
@@ -288,9 +312,13 @@ def _left_over(failure: Failure, noun: str, word: str, span: Span) -> Diagnostic
 def _noun(failure: Failure) -> str:
     if not failure.keyword:
         return "this request"
-    if failure.inside:
-        return f"this {_LINE_NOUNS.get(failure.keyword, 'block')}"
-    return f"this `{failure.keyword}`"
+    if failure.inside and failure.keyword in _LINE_NOUNS:
+        return f"this {_LINE_NOUNS[failure.keyword]}"
+    if failure.inside and failure.before_type == "COLON":
+        key = _KEY_BEFORE.search(failure.source.text, max(0, failure.before_end - 80), failure.before_end)
+        if key is not None:
+            return f"`{_clip(key[1])}`"
+    return f"the block of this `{failure.keyword}`" if failure.inside else f"this `{failure.keyword}`"
 
 
 def _refused(what: str, span: Span) -> Diagnostic:

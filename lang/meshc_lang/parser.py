@@ -182,7 +182,7 @@ def _read_chunk(reader: _Reader, source: SourceText, chunk: Chunk) -> tuple[Any 
         comments = reader.builder.comments
         fault = reader.why_not(source, chunk.start, text, "start", chunk.keyword)
         reader.builder.comments = comments
-        if errors and fault.primary.text in ("}", ""):
+        if errors and fault.primary.text == "}":
             # With its faulty lines left out the block may lack what it needs: no fault of its own.
             break
         errors.append(fault)

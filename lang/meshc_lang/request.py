@@ -38,7 +38,7 @@ class Request:
     def text(self) -> str:
         """The request in the notation of a `test` block; it can be pasted back."""
         to = self.callee if self.port is None else f"{self.callee}.{self.port}"
-        caller = self.caller if _BARE_KEY.match(self.caller) else json.dumps(self.caller)
+        caller = self.caller if _BARE_KEY.match(self.caller) else _quoted(self.caller)
         words = [caller, "->", to]
         match self.protocol:
             case "tcp":
@@ -59,6 +59,11 @@ class Request:
 
 def _map_text(pairs: tuple[tuple[str, str], ...]) -> str:
     def key(text: str) -> str:
-        return text if _BARE_KEY.match(text) else json.dumps(text)
+        return text if _BARE_KEY.match(text) else _quoted(text)
 
-    return "{" + ", ".join(f"{key(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in pairs) + "}"
+    return "{" + ", ".join(f"{key(name)}: {_quoted(value)}" for name, value in pairs) + "}"
+
+
+def _quoted(text: str) -> str:
+    # JSON leaves DEL as it is, and a string of the language holds no control character.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

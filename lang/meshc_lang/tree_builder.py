@@ -314,6 +314,12 @@ class TreeBuilder(PolicyBuilder):
 
     def setting(self, children: _Children) -> SettingVerdict:
         name, value = children
+        if name.value == "by":
+            self.report(
+                syntax.NOT_SUPPORTED_YET,
+                "`by` as a verdict is part of edition 2026, but this version of meshc does not support it yet",
+                self.at(name),
+            )
         return SettingVerdict(span=self.up_to(name, value.span), name=self.word(name), value=value)
 
     def _words_span(self, first: Any, last: Any, headers: Any, claims: Any) -> Span:
