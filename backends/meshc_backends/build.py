@@ -10,7 +10,8 @@ from pathlib import Path
 
 from meshc_backends.artifact import Artifact, Reservation
 from meshc_backends.backend import EmitContext
-from meshc_backends.bundle import Bundle, building_in, finding, read_bundle, reason_of, replaceable, write_bundle
+from meshc_backends.bundle import Bundle, building_in, read_bundle, replaceable, write_bundle
+from meshc_backends.finding import finding, reason_of
 from meshc_backends.manifest import manifest_of
 from meshc_backends.placement import KubernetesPlacement, Placement
 from meshc_backends.registry import Target, plan
@@ -118,8 +119,8 @@ def _build(
         tests_passed=source.tests_passed,
     )
     write_bundle(out, artifacts, manifest)
-    before = old.digests() if old is not None else {}
-    after = Bundle(out, manifest).digests()
+    before = old.digests if old is not None else {}
+    after = Bundle(out, manifest).digests
     return BuildResult(
         written=True,
         diagnostics=diagnostics,

@@ -13,16 +13,16 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from meshc_backends.artifact import Artifact
+from meshc_backends.finding import finding, reason_of
 from meshc_backends.manifest import MANIFEST_NAME, PUBLIC_MODE, SECRET_MODE, Manifest
-from meshc_lang.codes import Code
 from meshc_lang.codes.targets import BUNDLE_DAMAGED, OUTPUT_IN_THE_WAY, OUTPUT_NOT_A_BUNDLE, OUTPUT_UNWRITABLE
 from meshc_lang.diagnostic import Diagnostic
-from meshc_lang.source import SourceText
 
 _DIRECTORY_MODE, _SECRET_DIRECTORY_MODE = 0o755, 0o700
 _AT_FDCWD = -100
@@ -30,7 +30,7 @@ _RENAME_EXCHANGE = 2
 _NO_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bundle:
     """A bundle as it lies on disk."""
 
@@ -39,13 +39,14 @@ class Bundle:
 
     def content(self, path: str) -> bytes | None:
         """Return the bytes of a file that the manifest lists; None for any other, or if it cannot be read."""
-        if all(entry.path != path for entry in self.manifest.files):
+        if path not in self.digests:
             return None
         try:
             return (self.directory / path).read_bytes()
         except OSError:
             return None
 
+    @cached_property
     def digests(self) -> dict[str, tuple[str, str]]:
         """Return digest and mode of each file, by path."""
         return {entry.path: (entry.sha256, entry.mode) for entry in self.manifest.files}
@@ -164,16 +165,6 @@ def write_bundle(out: Path, artifacts: tuple[Artifact, ...], manifest: Manifest)
         shutil.rmtree(new, ignore_errors=True)
         raise
     _flush_directory(out.parent)
-
-
-def finding(code: Code, path: Path, message: str, help_: str = "") -> Diagnostic:
-    """Return a finding about a path as a whole."""
-    return Diagnostic(code=code, message=message, primary=SourceText(str(path), "").span(0, 0), help=help_)
-
-
-def reason_of(error: OSError) -> str:
-    """Return the operating system's reason in lower case: `permission denied`."""
-    return (error.strerror or type(error).__name__).lower()
 
 
 def _prefix(out: Path) -> str:

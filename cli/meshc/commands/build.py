@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,4 +83,4 @@ def _report(out: Path, result: BuildResult) -> str:
     from meshc.render.build_report import build_report
     from meshc.render.terminal import terminal_of
 
-    return build_report(out, result, terminal_of(click.get_text_stream("stdout")))
+    return build_report(out, result, terminal_of(sys.stdout))

@@ -16,8 +16,8 @@ from meshc.local_mesh.child import Child, start_child, stop_children
 from meshc.local_mesh.plan import Instance, LocalPlan
 from meshc_backends.artifact import Artifact
 from meshc_backends.backend import EmitContext
-from meshc_backends.bundle import finding, reason_of
 from meshc_backends.certificates import CERTS
+from meshc_backends.finding import finding, reason_of
 from meshc_backends.placement import Address
 from meshc_backends.sidecar import emit_workload
 from meshc_compiler.ir.slice import slice_of

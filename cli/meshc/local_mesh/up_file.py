@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from meshc_backends.bundle import finding, reason_of
+from meshc_backends.finding import finding, reason_of
 from meshc_lang.codes.targets import UP_FILE
 from meshc_lang.diagnostic import Diagnostic
 

@@ -275,10 +275,10 @@ OUTPUT_UNWRITABLE = Code(
     id="MSH862",
     name="output-unwritable",
     severity=Severity.ERROR,
-    summary="the bundle cannot be written",
+    summary="a file or directory of the output cannot be written",
     why=(
-        "The operating system refused: permissions, a read-only or full disk, a parent that is no directory. The "
-        "bundle that was there before is as it was; of the new one nothing is left."
+        "The operating system refused: permissions, a read-only or full disk, a parent that is no directory. What "
+        "was there before is as it was; of the new nothing is left."
     ),
 )
 
