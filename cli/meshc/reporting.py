@@ -54,6 +54,6 @@ def findings_text(diagnostics: tuple[Diagnostic, ...], terminal: Terminal, most:
         shown = tuple(diagnostics[i] for i in sorted(heaviest))
     blocks = [render_diagnostic(diagnostic, terminal) for diagnostic in shown]
     left = len(diagnostics) - len(shown)
-    more = f" ({left} not shown; --max-errors 0 shows all)" if left else ""
+    more = f" ({left} not shown)" if left else ""
     blocks.append(terminal.paint(summary(diagnostics), Ink.STRONG) + more + "\n")
     return "\n".join(blocks)
