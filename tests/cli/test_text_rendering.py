@@ -220,7 +220,7 @@ def test_colour_changes_no_text() -> None:
 
 
 class _Tty(io.StringIO):
-    encoding = "utf-8"  # type: ignore[assignment]
+    encoding = "utf-8"
 
     def isatty(self) -> bool:
         return True
