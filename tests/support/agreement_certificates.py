@@ -65,7 +65,7 @@ class Certificates:
     def _make_client(self, workload: str, credential: Credential) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
-        context.load_verify_locations(self.directory_of(workload) / "trust-bundle.pem")
+        context.load_verify_locations(self.directory_of(STRANGER) / "trust-bundle.pem")
         folder = {Credential.OWN: "issued", Credential.EXPIRED: "expired", Credential.ROGUE: "rogue"}.get(credential)
         if folder is not None:
             shown = self._directory / folder / "certs" / workload

@@ -58,6 +58,8 @@ def compare(expected: Expected, probe: Probe, seen: Observation) -> list[str]:
             differences.append(f"the workload was sent {one.target!r}, expected {expected.target!r}")
         if one.method != probe.request.method:
             differences.append(f"the workload was sent method {one.method}, expected {probe.request.method}")
+        if one.body != probe.body:
+            differences.append(f"the workload was sent {len(one.body)} bytes of body, expected {len(probe.body)}")
         differences += _header_differences(expected, probe, dict(one.headers), one.members)
     return list(dict.fromkeys(differences))
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from meshc_backends.backend import EmitContext
-from meshc_backends.envoy import ENVOY
+from meshc_backends.envoy.backend import ENVOY
 from meshc_backends.placement import Address, Listeners, LoopbackPlacement, server_name
 from meshc_backends.sidecar import SIDECAR
 from meshc_compiler.ir.mesh import MeshIndex

@@ -43,6 +43,7 @@ class Received:
     method: str
     target: str
     headers: tuple[tuple[str, str], ...]
+    body: bytes
 
     def members(self, name: str) -> str | None:
         """Return the header's lines joined by `, `; None where there is no line."""
@@ -168,13 +169,13 @@ class Recorder:
         request_line, headers = head
         method, target, _ = request_line.split(" ", 2)
         fields = dict(headers)
-        _read_body(connection, buffer, fields)
+        body = _read_body(connection, buffer, fields)
         number = fields.get(ID_HEADER, "")
         with self._lock:
             tries = self._received.setdefault(number, [])
             script = fields.get(SCRIPT_HEADER, "200").split()
             action = script[min(len(tries), len(script) - 1)]
-            tries.append(Received(place=place, method=method, target=target, headers=headers))
+            tries.append(Received(place=place, method=method, target=target, headers=headers, body=body))
         if action == "stall":
             self._release_of(number).wait(_LONGEST_STALL)
             return False
@@ -186,10 +187,10 @@ class Recorder:
         if action == "garbage":
             connection.sendall(b"this is no answer\r\n\r\n")
             return False
-        body = b"" if method == "HEAD" or action in {"204", "304"} else f"{place} stands in\n".encode()
-        length = "" if action in {"204", "304"} else f"content-length: {len(body)}\r\n"
+        content = b"" if method == "HEAD" or action in {"204", "304"} else f"{place} stands in\n".encode()
+        length = "" if action in {"204", "304"} else f"content-length: {len(content)}\r\n"
         answer = f"HTTP/1.1 {action} Status\r\n{length}x-agreement-place: {place}\r\n\r\n"
-        connection.sendall(answer.encode() + body)
+        connection.sendall(answer.encode() + content)
         return True
 
     def _release_of(self, number: str) -> threading.Event:
@@ -215,16 +216,19 @@ def _read_head(connection: socket.socket, buffer: bytearray) -> tuple[str, tuple
     return request_line, tuple(headers)
 
 
-def _read_body(connection: socket.socket, buffer: bytearray, fields: dict[str, str]) -> None:
+def _read_body(connection: socket.socket, buffer: bytearray, fields: dict[str, str]) -> bytes:
+    """Read a body; a chunked one is returned with its framing."""
     if fields.get("transfer-encoding", "").lower() == "chunked":
         while b"0\r\n\r\n" not in buffer:
             _fill(connection, buffer)
-        del buffer[: buffer.index(b"0\r\n\r\n") + 5]
-        return
-    length = int(fields.get("content-length", "0"))
+        length = buffer.index(b"0\r\n\r\n") + 5
+    else:
+        length = int(fields.get("content-length", "0"))
     while len(buffer) < length:
         _fill(connection, buffer)
+    body = bytes(buffer[:length])
     del buffer[:length]
+    return body
 
 
 def _fill(connection: socket.socket, buffer: bytearray) -> None:

@@ -1,0 +1,33 @@
+"""Every question that a program raises gets one answer: from the evaluator, from the Python proxy, from Envoy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.agreement_matrix import matrix
+from support.agreement_stage import PROGRAMS, Stage
+from support.agreement_trial import hold
+
+OF_THEIR_OWN = {"externals", "limits", "settings"}
+"""Programs whose trials need more than a request: scripts, an order, other servers."""
+
+NAMES = sorted(path.stem for path in PROGRAMS.glob("*.mesh") if path.stem not in OF_THEIR_OWN)
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def stage(request: pytest.FixtureRequest, stage_of) -> Iterator[Stage]:  # type: ignore[no-untyped-def]
+    with stage_of(request.param) as running:
+        yield running
+
+
+def test_all_voices_give_one_answer(stage: Stage) -> None:
+    hold(stage.program, stage.meshes, matrix(stage.index), stage.expect).require_agreement()
+
+
+def test_the_questions_are_of_every_kind(stage: Stage) -> None:
+    """A matrix in which nothing is allowed, or nothing denied, would show nothing."""
+    statuses = [stage.expect(probe).status for probe in matrix(stage.index)]
+    for status in (200, 400, 403, None):
+        assert statuses.count(status) >= 6, f"{statuses.count(status)} of {len(statuses)} probes expect {status}"
