@@ -170,10 +170,9 @@ class _Writer(Layout):
         match node:
             case GroupUnion() | GroupDifference():
                 sign = "|" if isinstance(node, GroupUnion) else "-"
-                open_paren, close_paren = ("(", ")") if right else ("", "")
-                left = open_paren + self.group(node.left, before + open_paren)
-                left += f" {sign} "
-                return left + self.group(node.right, _last_line(before + left), right=True) + close_paren
+                left = self.group(node.left, before) + f" {sign} "
+                out = left + self.group(node.right, _last_line(before + left), right=True)
+                return _parenthesised(out) if right else out
             case GroupList():
                 return self.bracketed(
                     node.peers,
@@ -276,7 +275,7 @@ class _Writer(Layout):
                 out = word.join(self.condition(operand, before, inside=type(node)) for operand in node.operands)
                 # `and` binds closer than `or`: only an `and` in an `or` needs no parentheses.
                 bare = inside is None or (isinstance(node, AllOf) and inside is AnyOf)
-                return out if bare else f"({out})"
+                return out if bare else _parenthesised(out)
             case _:
                 assert_never(node)
 
@@ -331,6 +330,12 @@ class _Writer(Layout):
 
     def _with_block(self, before: str, head: str, body: Block) -> str:
         return f"{head} " + self.block(body, f"{before}{head} ")
+
+
+def _parenthesised(text: str) -> str:
+    # A path may hold a `)`, so one that ends the text must not run into it.
+    ends_in_path = text[text.rfind(" ") + 1] == "/" and not text.endswith('"')
+    return f"({text} )" if ends_in_path else f"({text})"
 
 
 def _last_line(text: str) -> str:

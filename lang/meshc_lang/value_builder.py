@@ -126,6 +126,8 @@ class ValueBuilder:
         text = self.source.text
         line_start = text.rfind("\n", 0, end) + 1
         lines: list[str] = []
+        if text[line_start:end].strip(" \t;"):
+            return ()
         for comment in reversed(self.comments):
             start, stop = comment.span.start, comment.span.end
             above = text.rfind("\n", 0, start) + 1
