@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import json
+
 from meshc_backends.envoy.message import Message, typed
+from meshc_compiler.ir.policy import Effect
 from meshc_compiler.ir.workload import Service, ServicePort, Workload
 
 METADATA = "meshc"
 """The namespace of the metadata by which virtual hosts tell the log whom they stand for."""
 
-RULE = "%DYNAMIC_METADATA(envoy.filters.http.rbac:allow_enforced_effective_policy_id)%"
+_RULE = "%COALESCE({})%".format(
+    json.dumps(
+        {
+            "operators": [
+                {
+                    "command": "DYNAMIC_METADATA",
+                    "param": f"envoy.filters.http.rbac:{effect}_enforced_effective_policy_id",
+                }
+                for effect in (Effect.DENY, Effect.ALLOW)
+            ]
+        }
+    )
+)
+"""The rule that decided: the deny that matched, else the allow; neither where nothing matched."""
 
 
 def access_log(fields: Message) -> list[Message]:
@@ -49,14 +65,14 @@ def _fields(direction: str, caller: str, callee: str, port: str | int, rule: str
 
 def inbound_access_log(service: Service, port: ServicePort) -> list[Message]:
     """Return the log of what comes in for a port; the caller is who the verified certificate says."""
-    return access_log(_fields("inbound", "%DOWNSTREAM_PEER_URI_SAN%", service.name, port.number, RULE))
+    return access_log(_fields("inbound", "%DOWNSTREAM_PEER_URI_SAN%", service.name, port.number, _RULE))
 
 
 def outbound_access_log(workload: Workload) -> list[Message]:
     """Return the log of what the workload sends; the callee is the one whose virtual host took the request."""
     callee = f"%METADATA(VIRTUAL_HOST:{METADATA}:callee)%"
     port = f"%METADATA(VIRTUAL_HOST:{METADATA}:port)%"
-    return access_log(_fields("outbound", str(workload.spiffe_id), callee, port, RULE))
+    return access_log(_fields("outbound", str(workload.spiffe_id), callee, port, _RULE))
 
 
 def callee_metadata(callee: str, port: int) -> Message:

@@ -33,7 +33,6 @@ def bootstrap(slice_: WorkloadSlice, placement: Placement) -> Message:
     return {
         "node": {"id": str(slice_.workload.spiffe_id), "cluster": slice_.workload.name},
         "admin": {"address": socket_address(where.admin)},
-        "stats_config": {"stats_tags": stats_tags()},
         "static_resources": {
             "listeners": [
                 *([inbound] if inbound is not None else []),
@@ -43,16 +42,6 @@ def bootstrap(slice_: WorkloadSlice, placement: Placement) -> Message:
             "clusters": [*_clusters(slice_, placement), admin_cluster(where.admin)],
         },
     }
-
-
-def stats_tags() -> list[Message]:
-    """Return how names of statistics are cut into labels: the id of a rule is a label, not a part of the name."""
-    return [
-        {
-            "tag_name": "rule",
-            "regex": "\\.rbac\\.(?:[a-z]+_)?policy\\.((.+)\\.)(?:shadow_|enforced_)?(?:allowed|denied)$",
-        }
-    ]
 
 
 def named_hosts(slice_: WorkloadSlice) -> Iterator[NamedHost]:

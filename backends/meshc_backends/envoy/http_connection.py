@@ -16,6 +16,20 @@ _HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnecti
 HEADER_KIB = 60
 """The greatest head of a request; above it the answer is 431."""
 
+_NOBODY: Message = {"address_prefix": "255.255.255.255", "prefix_len": 32}
+"""An address from which no TCP connection comes. Envoy drops the control headers of all peers but internal ones, and
+takes an empty list of internal addresses for none being given."""
+
+_NOT_FOR_APPLICATIONS = (
+    "x-envoy-attempt-count",
+    "x-envoy-external-address",
+    "x-envoy-is-timeout-retry",
+    "x-envoy-original-dst-host",
+    "x-envoy-peer-metadata",
+    "x-envoy-peer-metadata-id",
+)
+"""What a peer could put among Envoy's own headers, and Envoy would not drop by itself."""
+
 _BODIES = (
     (400, "bad request"),
     (403, "forbidden"),
@@ -63,7 +77,7 @@ def http_connection(
             **_identity(peers_identified=peers_identified),
             use_remote_address=True,
             skip_xff_append=peers_trusted,
-            internal_address_config={"unix_sockets": False},
+            internal_address_config={"cidr_ranges": [_NOBODY]},
             generate_request_id=True,
             preserve_external_request_id=peers_trusted,
             server_header_transformation="PASS_THROUGH",
@@ -88,7 +102,7 @@ def http_connection(
             http_filters=list(filters),
             route_config={
                 "name": stat_prefix,
-                "request_headers_to_remove": ["x-envoy-external-address"],
+                "request_headers_to_remove": list(_NOT_FOR_APPLICATIONS),
                 "virtual_hosts": list(virtual_hosts),
             },
         ),

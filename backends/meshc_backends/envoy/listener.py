@@ -11,6 +11,7 @@ from meshc_backends.envoy.header_match import header_names
 from meshc_backends.envoy.http_connection import http_connection
 from meshc_backends.envoy.http_filters import ROUTER, inbound_filters, outbound_filters
 from meshc_backends.envoy.message import Message, typed
+from meshc_backends.envoy.rbac import one_identity_filter
 from meshc_backends.envoy.transport_tls import downstream_tls
 from meshc_backends.envoy.virtual_host import EVERY_HOST, application_host
 from meshc_backends.placement import Address, server_name
@@ -57,6 +58,7 @@ def _inbound_chain(inbound: InboundPort, trust_domain: str, certificates: str, *
         "transport_socket": downstream_tls(certificates, trust_domain),
         "transport_socket_connect_timeout": HANDSHAKE_TIMEOUT,
         "filters": [
+            one_identity_filter(trust_domain),
             http_connection(
                 names.inbound_stat_prefix(inbound.port),
                 [application_host(inbound)],
@@ -65,7 +67,7 @@ def _inbound_chain(inbound: InboundPort, trust_domain: str, certificates: str, *
                 peers_identified=True,
                 peers_trusted=True,
                 header_names=looked_at | limited,
-            )
+            ),
         ],
     }
 

@@ -14,6 +14,9 @@ from meshc_backends.envoy.message import Message
 from meshc_compiler.ir.match import PathMatch, PathRegex, PathTemplate, Segment, SegmentKind
 
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_ESCAPED_BY_ENVOY = {ord(char): f"%{ord(char):02X}" for char in '"<>^`{|}'}
+"""Characters that no path may hold raw (RFC 3986 §3.3), and that Envoy's normalisation escapes."""
+
 _SAFE_IN_REGEX = re.compile(r"[A-Za-z0-9_/-]")
 
 UUID = "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
@@ -63,7 +66,7 @@ def path_forms(path: PathMatch | None) -> tuple[PathForm, ...]:
 
 def _template_forms(segments: tuple[Segment, ...]) -> tuple[PathForm, ...]:
     rest = bool(segments) and segments[-1].kind is SegmentKind.REST
-    before = segments[:-1] if rest else segments
+    before = tuple(_as_normalised(segment) for segment in (segments[:-1] if rest else segments))
     if all(segment.kind is SegmentKind.LITERAL and not _has_letters_in_escapes(segment.literal) for segment in before):
         text = "".join("/" + segment.literal for segment in before)
         if rest:
@@ -71,6 +74,10 @@ def _template_forms(segments: tuple[Segment, ...]) -> tuple[PathForm, ...]:
         return (ExactPath(text), ExactPath(text + "/")) if text else (ExactPath("/"),)
     regex = "".join("/" + _segment_regex(segment) for segment in before)
     return (RegexPath(regex + ("(?:/.*)?" if rest else "/?")),)
+
+
+def _as_normalised(segment: Segment) -> Segment:
+    return Segment(segment.kind, segment.literal.translate(_ESCAPED_BY_ENVOY))
 
 
 def _segment_regex(segment: Segment) -> str:

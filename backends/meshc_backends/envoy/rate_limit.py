@@ -7,6 +7,7 @@ certificate. Buckets live in one Envoy process.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from meshc_backends.envoy.message import Message, typed
 from meshc_backends.envoy.names import unique_names
@@ -26,8 +27,9 @@ def rate_limit_filter(limits: Iterable[Limit], stat_prefix: str) -> Message:
     descriptors: list[Message] = []
     ordered = sorted(limits, key=lambda limit: limit.id)
     for name, limit in zip(unique_names(limit.id for limit in ordered), ordered, strict=True):
-        actions.append({"actions": _actions(name, limit)})
-        descriptors += _descriptors(name, limit)
+        for bucket in _buckets(limit):
+            actions.append({"actions": [_limit_is(name), _CALLER, *bucket.actions]})
+            descriptors += _descriptors(name, limit, bucket)
     return typed(
         RATE_LIMIT_FILTER,
         stat_prefix=stat_prefix,
@@ -42,44 +44,58 @@ def rate_limit_filter(limits: Iterable[Limit], stat_prefix: str) -> Message:
     )
 
 
-def _actions(name: str, limit: Limit) -> list[Message]:
-    actions: list[Message] = [
-        {"generic_key": {"descriptor_key": "limit", "descriptor_value": name}},
-        _expression("caller", "connection.uri_san_peer_certificate"),
-    ]
-    if limit.per_header is not None:
-        header = limit.per_header
-        # The lines joined by commas, or a bucket of its own for requests without any.
-        actions.append(
-            _expression(
-                "header",
-                f"'{header}' in request.headers ? 'is ' + request.headers['{header}'] : 'absent'",
-            )
-        )
-    return actions
+@dataclass(frozen=True, slots=True)
+class _Bucket:
+    """What tells a limit's buckets apart besides the caller: actions that compute it, entries that wait for it."""
+
+    actions: tuple[Message, ...] = ()
+    entries: tuple[Message, ...] = ()
+
+
+def _buckets(limit: Limit) -> tuple[_Bucket, ...]:
+    """Return one kind of bucket, or for a limit by header two: one for each value, and one for requests without it.
+
+    The value is all lines joined by commas; the expression fails where there is none, and so yields no descriptor.
+    """
+    header = limit.per_header
+    if header is None:
+        return (_Bucket(),)
+    absent: Message = {"name": header, "present_match": False}
+    without: Message = {"descriptor_key": "header", "descriptor_value": "absent", "headers": [absent]}
+    return (
+        _Bucket(
+            actions=(_expression("value", f'request.headers["{header}"]'),),
+            entries=({"key": "value"},),
+        ),
+        _Bucket(
+            actions=({"header_value_match": without},),
+            entries=({"key": "header", "value": "absent"},),
+        ),
+    )
+
+
+def _limit_is(name: str) -> Message:
+    return {"generic_key": {"descriptor_key": "limit", "descriptor_value": name}}
 
 
 def _expression(key: str, text: str) -> Message:
-    return {
-        "extension": {
-            "name": "envoy.rate_limit_descriptors.expr",
-            "typed_config": typed(
-                "envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor", descriptor_key=key, text=text
-            ),
-        }
-    }
+    """Return an action that computes an entry by a CEL expression over Envoy's attributes."""
+    descriptor = typed("envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor", descriptor_key=key, text=text)
+    return {"extension": {"name": "envoy.rate_limit_descriptors.expr", "typed_config": descriptor}}
 
 
-def _descriptors(name: str, limit: Limit) -> list[Message]:
+_CALLER = _expression("caller", "connection.uri_san_peer_certificate")
+
+
+def _descriptors(name: str, limit: Limit, bucket: _Bucket) -> list[Message]:
     """Return a descriptor for each caller; no value stands for each value that comes, with a bucket of its own."""
     callers = [""] if isinstance(limit.callers, AnyCaller) else [str(identity) for identity in limit.callers.ids]
-    header = [] if limit.per_header is None else [{"key": "header"}]
     return [
         {
             "entries": [
                 {"key": "limit", "value": name},
                 {"key": "caller", "value": caller} if caller else {"key": "caller"},
-                *header,
+                *bucket.entries,
             ],
             "token_bucket": {
                 "max_tokens": limit.burst,

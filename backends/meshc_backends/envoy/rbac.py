@@ -93,5 +93,38 @@ def rbac_per_route(effect: Effect, rules: Iterable[Rule], trust_domain: str) -> 
     return typed(RBAC_PER_ROUTE, rbac=_untyped(rbac_filter(effect, rules, trust_domain, callers_known=True)))
 
 
+def one_identity_filter(trust_domain: str) -> Message:
+    """Return the network filter that closes connections of peers without exactly one identity (X.509-SVID §2).
+
+    TLS is content with one URI name of the trust domain among several, and each of them would count as the caller. The
+    input joins the names of the verified certificate by commas, which no SPIFFE ID contains.
+    """
+
+    def uris(matcher: Message) -> Message:
+        names: Message = {
+            "name": "envoy.matching.inputs.uri_san",
+            "typed_config": typed("envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput"),
+        }
+        return {"single_predicate": {"input": names, "value_match": matcher}}
+
+    alone = {
+        "and_matcher": {
+            "predicate": [
+                uris({"prefix": f"spiffe://{trust_domain}/"}),
+                {"not_matcher": uris({"contains": ","})},
+            ]
+        }
+    }
+    allow = {"name": "allow", "typed_config": typed("envoy.config.rbac.v3.Action", name="one", action="ALLOW")}
+    return {
+        "name": "one_identity",
+        "typed_config": typed(
+            "envoy.extensions.filters.network.rbac.v3.RBAC",
+            stat_prefix="peer",
+            matcher={"matcher_list": {"matchers": [{"predicate": alone, "on_match": {"action": allow}}]}},
+        ),
+    }
+
+
 def _untyped(message: Message) -> Message:
     return {key: value for key, value in message.items() if key != "@type"}

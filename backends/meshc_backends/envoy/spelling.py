@@ -1,6 +1,36 @@
-"""Spellings of a path that Envoy lets through but nobody should forward: answered with 400 before any rule is asked."""
+r"""Spellings of a path: what Envoy's normalisation leaves over and nobody should forward is answered with 400.
+
+Envoy decodes escapes of unreserved characters, resolves dot segments (with parameters too), takes `\` for `/`, merges
+slashes, escapes `"<>^`{|}` and refuses escaped slashes, NUL, controls and bytes above 0x7E by itself, all before any
+rule is asked. Malformed escapes pass, and dot segments whose dots were escaped and that have parameters. The spellings
+below are refused on the path as it would be forwarded; the second stands guard over the normalisation itself.
+"""
 
 from __future__ import annotations
 
-REFUSED_SPELLINGS: tuple[tuple[str, str], ...] = (("dot segment with parameters", "(?:.*/)?(?:\\.|%2[Ee]){1,2};.*"),)
+from collections.abc import Iterable
+
+from meshc_compiler.ir.match import PathRegex, RequestMatch
+
+# The escapes of unreserved characters (RFC 3986 §2.3): `-`, `.`, digits, letters, `_`, `~`.
+_UNRESERVED = "2[DdEe]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee]"
+
+REFUSED_SPELLINGS: tuple[tuple[str, str], ...] = (
+    ("malformed escape", ".*%[0-9A-Fa-f]?(?:[^0-9A-Fa-f].*)?"),
+    ("escape within an escape", f".*%(?:{_UNRESERVED}|2[Ff]|5[Cc]|00).*"),
+    ("dot segment with parameters", "(?:.*/)?\\.{1,2};.*"),
+)
 """Name and expression (RE2, on the whole path without its query) of each."""
+
+LOWER_CASE_ESCAPE = ("lower-case escape", ".*%(?:[a-f].|.[a-f]).*")
+"""Refused where a rule has a path expression: it is about canonical paths, whose escapes are in upper case."""
+
+
+def refused_spellings(matches: Iterable[RequestMatch]) -> tuple[tuple[str, str], ...]:
+    """Return the spellings refused before the rules or routes with these matches.
+
+    Templates know the escapes of either case; the program's own expressions cannot be made to.
+    """
+    if any(isinstance(match.path, PathRegex) for match in matches):
+        return (*REFUSED_SPELLINGS, LOWER_CASE_ESCAPE)
+    return REFUSED_SPELLINGS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from meshc_backends.envoy import names
 from meshc_backends.envoy.access_log import callee_metadata
 from meshc_backends.envoy.http_filters import ALLOW, DENY, LIMIT, switched_off
@@ -9,9 +11,10 @@ from meshc_backends.envoy.message import Message
 from meshc_backends.envoy.path_match import quote
 from meshc_backends.envoy.rbac import rbac_per_route
 from meshc_backends.envoy.route import OTHERWISE, answer, application_route, call_settings, service_routes
-from meshc_backends.envoy.spelling import REFUSED_SPELLINGS
+from meshc_backends.envoy.spelling import refused_spellings
 from meshc_backends.placement import host_names
 from meshc_compiler.ir.identity import SpiffeId
+from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import includes
 from meshc_compiler.ir.policy import Effect
 from meshc_compiler.ir.slice import InboundPort, OutboundExternal, OutboundService
@@ -19,30 +22,22 @@ from meshc_compiler.ir.workload import External
 
 EVERY_HOST = "*"
 
-_LEFT_OVER: Message = {"prefix": ""}
-"""Matches whatever other routes do not: also `OPTIONS *`, whose path does not begin with a slash."""
+_EVERY_PATH: Message = {"prefix": "/"}
 
 _STANDARD_PORTS = {True: 443, False: 80}
 """The port that a `Host` leaves out, with and without TLS (RFC 9110 §4.2)."""
 
 
-def refusals(*filters: str) -> list[Message]:
-    """Return the routes, first of a virtual host, that answer 400 to spellings which nobody should forward."""
+def refusals(matches: Iterable[RequestMatch], *filters: str) -> list[Message]:
+    """Return the routes, first of a virtual host, that answer 400 to spellings which nobody should forward.
+
+    They go past the filters named, whose answer would be 403 or 429: nothing behind such a route is ever reached.
+    """
+    off = {"typed_per_filter_config": switched_off(*filters)} if filters else {}
     return [
-        {
-            **answer({"safe_regex": {"regex": regex}}, 400, f"refused: {name}"),
-            "typed_per_filter_config": switched_off(*filters),
-        }
-        for name, regex in REFUSED_SPELLINGS
+        {**answer({"safe_regex": {"regex": regex}}, 400, f"refused: {name}"), **off}
+        for name, regex in refused_spellings(matches)
     ]
-
-
-def not_a_path(*filters: str) -> Message:
-    """Return the route, last of a virtual host, that answers 400 where the target is not a path."""
-    return {
-        **answer(_LEFT_OVER, 400, "refused: not a path"),
-        "typed_per_filter_config": switched_off(*filters),
-    }
 
 
 def application_host(inbound: InboundPort) -> Message:
@@ -52,9 +47,8 @@ def application_host(inbound: InboundPort) -> Message:
         "name": f"{inbound.service.name}:{inbound.port.number}",
         "domains": [EVERY_HOST],
         "routes": [
-            *refusals(*filters),
+            *refusals((rule.match for rule in inbound.rules), *filters),
             application_route(names.application_cluster(inbound.port)),
-            not_a_path(*filters),
         ],
     }
 
@@ -70,7 +64,10 @@ def service_host(callee: OutboundService) -> Message:
         "domains": list(host_names(callee.service, callee.port)),
         "metadata": callee_metadata(callee.service.name, callee.port.number),
         "typed_per_filter_config": switched_off(DENY, ALLOW),
-        "routes": [*refusals(), *service_routes(callee), not_a_path()],
+        "routes": [
+            *refusals(rule.rule.match for rule in callee.rules if rule.rule is not None),
+            *service_routes(callee),
+        ],
     }
 
 
@@ -96,7 +93,7 @@ def external_host(callee: OutboundExternal, host: str, caller: SpiffeId, *, bare
             ALLOW: rbac_per_route(Effect.ALLOW, rules, caller.trust_domain),
         },
         "routes": [
-            *refusals(DENY, ALLOW),
+            *refusals((rule.match for rule in rules), DENY, ALLOW),
             {
                 "name": OTHERWISE,
                 "match": {"prefix": "/"},
@@ -106,7 +103,6 @@ def external_host(callee: OutboundExternal, host: str, caller: SpiffeId, *, bare
                     **call_settings(callee.settings),
                 },
             },
-            not_a_path(DENY, ALLOW),
         ],
     }
 
@@ -126,7 +122,7 @@ def stranger_host(namespaces: tuple[str, ...]) -> Message:
         "domains": [EVERY_HOST],
         **off,
         "routes": [
-            answer({**_LEFT_OVER, "headers": [authority]}, 403, "not granted"),
-            answer(_LEFT_OVER, 404, "unknown host"),
+            answer({**_EVERY_PATH, "headers": [authority]}, 403, "not granted"),
+            answer(_EVERY_PATH, 404, "unknown host"),
         ],
     }
