@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from meshc_backends.sidecar.emission import SIDECAR, emit_workload
+from meshc_backends.sidecar.emission import CARRIED, SIDECAR, emit_workload
+from meshc_runtime.snapshot import snapshot_schema
 
-__all__ = ["SIDECAR", "emit_workload"]
+__all__ = ["CARRIED", "SIDECAR", "emit_workload", "snapshot_schema"]
