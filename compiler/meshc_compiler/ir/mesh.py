@@ -94,6 +94,10 @@ class MeshIndex:
 
     def settings(self, caller: str, callee: str, rule: RouteRule | None) -> Settings:
         """Return the effective settings of a call: mesh, then service, then edge, then route, field by field."""
+        return self.stated(caller, callee, rule).effective()
+
+    def stated(self, caller: str, callee: str, rule: RouteRule | None) -> Settings:
+        """Return what is stated about a call, `off` included, with where it is stated."""
         merged = self.mesh.mesh_settings
         merged = merged.under(self._service_settings.get(callee, NOTHING_STATED))
         merged = merged.under(self._edge_settings.get((caller, callee), NOTHING_STATED))

@@ -44,7 +44,8 @@ class Settings:
     `timeout_ns` is the whole of a call, retries included, in nanoseconds. `retry_limit` is the number of extra tries
     (0 by `retry: off`). `retry_on` holds condition names (sorted): connect-failure, reset, refused-stream,
     gateway-error, 5xx, sNNN for a status, and the gRPC ones. `retry_budget` is the share of active requests that may
-    be retries, in millionths. `per_try_timeout_ns` bounds each try.
+    be retries, in millionths. `per_try_timeout_ns` bounds each try. A time of 0 is `off`, stated against a more general
+    scope; it is taken out of the settings that a call has in the end (`effective`).
     """
 
     timeout_ns: Setting[int] | None = None
@@ -59,6 +60,15 @@ class Settings:
         """Return these settings with each field that `specific` states put over them."""
         stated = {f.name: value for f in fields(specific) if (value := getattr(specific, f.name)) is not None}
         return replace(self, **stated) if stated else self
+
+    def effective(self) -> Settings:
+        """Return the settings with the times that are `off` left out: no bound is the same as none stated."""
+        off = {
+            name: None
+            for name in ("timeout_ns", "per_try_timeout_ns")
+            if (stated := getattr(self, name)) is not None and stated.value == 0
+        }
+        return replace(self, **off) if off else self
 
     @property
     def retries(self) -> bool:

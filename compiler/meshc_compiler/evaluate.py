@@ -1,0 +1,196 @@
+"""The reference semantics: what becomes of one request. Everything else that enforces a mesh must agree with this file.
+
+    allowed(request) = some allow matches it, and no deny matches it
+
+A request without a mesh identity is refused, and so is a path that has no canonical form. Routes, settings and limits
+are those of an allowed request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
+
+from meshc_compiler.ir.identity import SpiffeId
+from meshc_compiler.ir.match import AllOf, AnyOf, Condition, HeaderOneOf, HeaderPresent, Not, RequestMatch
+from meshc_compiler.ir.mesh import INGRESS, MeshIndex, includes
+from meshc_compiler.ir.policy import Effect, Limit, Rule
+from meshc_compiler.ir.route import WHOLE, Destination, RouteRule
+from meshc_compiler.ir.setting import NOTHING_STATED, Settings
+from meshc_compiler.ir.workload import ServicePort
+from meshc_compiler.path import canonical_path, path_matches
+from meshc_lang.request import PLAINTEXT, Request
+
+Headers = tuple[tuple[str, str], ...]
+"""Header lines as they come, names in any case."""
+
+
+class Reason(StrEnum):
+    """Why a request is allowed or refused."""
+
+    ALLOWED = "allowed"
+    NO_ALLOW = "no-allow"
+    DENIED_BY_RULE = "denied-by-rule"
+    PLAINTEXT = "plaintext"
+    UNKNOWN_CALLER = "unknown-caller"
+    UNKNOWN_CALLEE = "unknown-callee"
+    REFUSED_PATH = "refused-path"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What becomes of a request.
+
+    `rules` are those that decide: the allows that match an allowed request, the denies that match a denied one.
+    `status` is what a refused caller sees; None where there is no answer to see (a connection closed) or the request is
+    allowed.
+    `path` is the canonical path. `route_rule` None with destinations means the service's default target.
+    """
+
+    request: Request
+    allowed: bool
+    reason: Reason
+    rules: tuple[Rule, ...] = ()
+    status: int | None = None
+    path: str | None = None
+    route_rule: RouteRule | None = None
+    destinations: tuple[Destination, ...] = ()
+    settings: Settings = NOTHING_STATED
+    limits: tuple[Limit, ...] = ()
+
+
+def evaluate(index: MeshIndex, request: Request) -> Decision:
+    """Return what becomes of a request. Total: unknown names are refused, never an error."""
+    if request.caller == PLAINTEXT:
+        return _refused(request, Reason.PLAINTEXT, status=None)
+    caller = identity_of(index, request.caller)
+    if caller is None:
+        return _refused(request, Reason.UNKNOWN_CALLER, status=403)
+    port = port_of(index, request)
+    if port is None:
+        return _refused(request, Reason.UNKNOWN_CALLEE, status=403)
+
+    tcp = not port.protocol.is_http
+    path = "/" if tcp else canonical_path(request.path)
+    if path is None:
+        return _refused(request, Reason.REFUSED_PATH, status=400)
+
+    matching = tuple(
+        rule
+        for rule in index.rules_of(request.callee, port.number)
+        if includes(rule.callers, caller) and matches(rule.match, request.method, path, request.headers)
+    )
+    denies = tuple(rule for rule in matching if rule.effect is Effect.DENY)
+    allows = tuple(rule for rule in matching if rule.effect is Effect.ALLOW)
+    # A connection that is refused has no status: it is closed.
+    status = None if tcp else 403
+    if denies:
+        return _refused(request, Reason.DENIED_BY_RULE, status=status, path=path, rules=denies)
+    if not allows:
+        return _refused(request, Reason.NO_ALLOW, status=status, path=path)
+
+    rule = route_rule(index, request.callee, port.number, request.method, path, request.headers)
+    return Decision(
+        request=request,
+        allowed=True,
+        reason=Reason.ALLOWED,
+        rules=allows,
+        path=path,
+        route_rule=rule,
+        destinations=destinations_of(index, request.callee, rule),
+        # Timeouts and retries are those of requests; a connection has neither.
+        settings=NOTHING_STATED if tcp else index.settings(request.caller, request.callee, rule),
+        limits=tuple(
+            limit for limit in index.limits_of(request.callee, port.number) if includes(limit.callers, caller)
+        ),
+    )
+
+
+def _refused(
+    request: Request, reason: Reason, *, status: int | None, path: str | None = None, rules: tuple[Rule, ...] = ()
+) -> Decision:
+    return Decision(request=request, allowed=False, reason=reason, rules=rules, status=status, path=path)
+
+
+def identity_of(index: MeshIndex, caller: str) -> SpiffeId | None:
+    """Return the identity that a caller proves: a workload's, or a SPIFFE ID of the mesh's own trust domain."""
+    workload = index.workloads.get(caller)
+    if workload is not None:
+        return workload.spiffe_id
+    if caller == INGRESS:
+        # No statement mentions the gateway, so no rule can be about it.
+        return SpiffeId.of_workload(index.mesh.trust_domain, INGRESS, INGRESS)
+    identity = SpiffeId.parse(caller)
+    return identity if identity is not None and identity.trust_domain == index.mesh.trust_domain else None
+
+
+def port_of(index: MeshIndex, request: Request) -> ServicePort | None:
+    """Return the port that a request means: the one it names, or the callee's only one."""
+    external = index.externals.get(request.callee)
+    service = index.services.get(request.callee)
+    ports = (external.port,) if external is not None else service.ports if service is not None else ()
+    if request.port is not None:
+        return next((port for port in ports if port.name == request.port), None)
+    return ports[0] if len(ports) == 1 else None
+
+
+# ---- what a match means
+
+
+def matches(match: RequestMatch, method: str, path: str, headers: Headers) -> bool:
+    """Tell whether a request with this canonical path is in the set."""
+    return (
+        (not match.methods or method in match.methods)
+        and (match.path is None or path_matches(match.path, path))
+        and (match.condition is None or holds(match.condition, headers))
+    )
+
+
+def holds(condition: Condition, headers: Headers) -> bool:
+    """Tell whether a condition on headers holds."""
+    match condition:
+        case HeaderPresent(name):
+            return any(line_name.lower() == name for line_name, _ in headers)
+        case HeaderOneOf(name, values):
+            return not set(values).isdisjoint(members(headers, name))
+        case AllOf(operands):
+            return all(holds(operand, headers) for operand in operands)
+        case AnyOf(operands):
+            return any(holds(operand, headers) for operand in operands)
+        case Not(operand):
+            return not holds(operand, headers)
+        case _:
+            assert_never(condition)
+
+
+def members(headers: Headers, name: str) -> tuple[str, ...]:
+    """Return the members of a header: the pieces between commas of all its lines, less one leading space each."""
+    return tuple(
+        piece.removeprefix(" ")
+        for line_name, value in headers
+        if line_name.lower() == name
+        for piece in value.strip(" \t").split(",")
+    )
+
+
+# ---- where it goes
+
+
+def route_rule(index: MeshIndex, callee: str, port: int, method: str, path: str, headers: Headers) -> RouteRule | None:
+    """Return the rule that wins among those that match: the one that yields to no other of them."""
+    route = index.routes.get((callee, port))
+    if route is None:
+        return None
+    candidates = [rule for rule in route.rules if matches(rule.match, method, path, headers)]
+    ids = {rule.id for rule in candidates}
+    return next((rule for rule in candidates if ids.isdisjoint(rule.yields_to)), None)
+
+
+def destinations_of(index: MeshIndex, callee: str, rule: RouteRule | None) -> tuple[Destination, ...]:
+    """Return the rule's destinations, or all the service's instances; an external has none but its hosts."""
+    if rule is not None:
+        return rule.destinations
+    if callee in index.externals:
+        return ()
+    return (Destination(service=callee, version=None, weight=WHOLE),)

@@ -1,0 +1,256 @@
+"""The fields of a block: which there are, which are missing, and that each holds the kind of value it takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import assert_never
+
+from meshc_compiler.finding import Findings, did_you_mean, one_of, replacement
+from meshc_lang.codes import Code, names, units
+from meshc_lang.diagnostic import Applicability, Fix, Label
+from meshc_lang.source import Span
+from meshc_lang.tree.node import Name, Text
+from meshc_lang.tree.value import (
+    Block,
+    Decimal,
+    Duration,
+    Integer,
+    ListValue,
+    Pair,
+    Path,
+    Percent,
+    PortLiteral,
+    Range,
+    Rate,
+    Size,
+    Switch,
+    Value,
+)
+
+_DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z")
+LONGEST_LABEL = 63
+"""The most characters of a DNS label (RFC 1035 §2.3.4)."""
+
+
+class Fields:
+    """The entries of one block. `owner` is the block as the user would name it, for example "the service `api`"."""
+
+    def __init__(
+        self,
+        block: Block,
+        owner: str,
+        accepted: tuple[str, ...],
+        findings: Findings,
+        later: Mapping[str, str] | None = None,
+    ) -> None:
+        self.block = block
+        self.owner = owner
+        self.findings = findings
+        self._pairs: dict[str, Pair] = {}
+        for pair in block.pairs:
+            key = pair.key.text
+            if later is not None and key in later:
+                findings.add(
+                    units.NOT_IN_THIS_VERSION, f"`{key}` ({later[key]}) is not part of this version", pair.span
+                )
+            elif key not in accepted:
+                help_line, fixes = did_you_mean(key, accepted, pair.key.span)
+                help_line = help_line or f"it takes {one_of(accepted).replace(' or ', ' and ')}"
+                message = f"{owner} has no field `{key}`"
+                findings.add(names.UNKNOWN_FIELD, message, pair.key.span, help=help_line, fixes=fixes)
+            elif (first := self._pairs.get(key)) is not None:
+                duplicate(findings, f"`{key}` is stated twice in {owner}", pair.key.span, first.key.span)
+            else:
+                self._pairs[key] = pair
+
+    def get(self, key: str) -> Value | None:
+        """Return a field's value, if it is stated."""
+        pair = self._pairs.get(key)
+        return None if pair is None else pair.value
+
+    def span(self, key: str) -> Span:
+        """Return where a field stands, or the block if it is not stated."""
+        pair = self._pairs.get(key)
+        return self.block.span if pair is None else pair.span
+
+    def missing(self, key: str, help_line: str, span: Span) -> None:
+        """Tell that a field is needed."""
+        message = f"{self.owner} needs a `{key}`"
+        self.findings.add(names.MISSING_FIELD, message, span, help=help_line)
+
+    # ---- kinds of values
+
+    def word(self, key: str) -> str | None:
+        """Return a name or a text."""
+        value = self.get(key)
+        return None if value is None else as_word(value, f"`{key}`", self.findings)
+
+    def label(self, key: str) -> str | None:
+        """Return a name that can be a DNS label."""
+        value = self.get(key)
+        word = None if value is None else as_word(value, f"`{key}`", self.findings)
+        if value is None or word is None:
+            return None
+        return word if check_label(word, f"`{key}`", value.span, self.findings) else None
+
+    def integer(self, key: str, least: int, most: int) -> int | None:
+        """Return a whole number within bounds."""
+        value = self.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, Integer):
+            wrong_type(self.findings, f"`{key}`", "a whole number, for example `2`", value)
+            return None
+        if not least <= value.value <= most:
+            message = f"`{key}` is from {least} to {most:,}, and this is {value.value:,}"
+            self.findings.add(units.OUT_OF_RANGE, message, value.span)
+            return None
+        return value.value
+
+    def duration(self, key: str) -> int | None:
+        """Return a length of time above zero, in nanoseconds; `off` is 0."""
+        value = self.get(key)
+        if value is None:
+            return None
+        if isinstance(value, Switch) and not value.on:
+            return 0
+        return as_duration(value, f"`{key}`", self.findings)
+
+    def block_of(self, key: str, example: str) -> Block | None:
+        """Return a nested block."""
+        value = self.get(key)
+        if value is None or isinstance(value, Block):
+            return value
+        wrong_type(self.findings, f"`{key}`", f"a block, for example `{example}`", value)
+        return None
+
+    def items(self, key: str, example: str) -> tuple[Value, ...] | None:
+        """Return the items of a list."""
+        value = self.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, ListValue):
+            wrong_type(self.findings, f"`{key}`", f"a list, for example `{example}`", value)
+            return None
+        return value.items
+
+    def labels(self, key: str) -> tuple[tuple[str, str], ...] | None:
+        """Return a block of texts as sorted pairs."""
+        block = self.block_of(key, f'{key}: {{app: "api"}}')
+        if block is None:
+            return None
+        pairs: dict[str, tuple[str, Span]] = {}
+        for pair in block.pairs:
+            text = as_word(pair.value, f"the label `{pair.key}`", self.findings)
+            if pair.key.text in pairs:
+                message = f"the label `{pair.key}` is stated twice"
+                duplicate(self.findings, message, pair.key.span, pairs[pair.key.text][1])
+            elif text is not None:
+                pairs[pair.key.text] = (text, pair.key.span)
+        return tuple(sorted((name, text) for name, (text, _) in pairs.items()))
+
+
+def as_word(value: Value, what: str, findings: Findings) -> str | None:
+    """Return the text of a name or a text."""
+    if isinstance(value, Name | Text):
+        return value.text
+    wrong_type(findings, what, "a name or a text", value)
+    return None
+
+
+def as_duration(value: Value, what: str, findings: Findings) -> int | None:
+    """Return the nanoseconds of a length of time, which is above zero."""
+    if isinstance(value, Duration):
+        if value.nanoseconds > 0:
+            return value.nanoseconds
+        findings.add(units.OUT_OF_RANGE, f"{what} is longer than nothing; `off` switches it off", value.span)
+        return None
+    if isinstance(value, Integer | Decimal):
+        number = value.value if isinstance(value, Integer) else value.text
+        wrong_unit(findings, what, value, (f"{number}s", f"{number}ms"))
+    else:
+        wrong_type(findings, what, "a length of time, for example `5s`", value)
+    return None
+
+
+def as_percent(value: Value, what: str, findings: Findings) -> int | None:
+    """Return the millionths of a share."""
+    if isinstance(value, Percent):
+        return value.millionths
+    if isinstance(value, Integer | Decimal):
+        number = value.value if isinstance(value, Integer) else value.text
+        wrong_unit(findings, what, value, (f"{number}%",))
+    else:
+        wrong_type(findings, what, "a share, for example `20%`", value)
+    return None
+
+
+def wrong_unit(findings: Findings, what: str, value: Value, choices: tuple[str, ...]) -> None:
+    """Tell that a bare number lacks its unit."""
+    applicability = Applicability.UNSAFE if len(choices) == 1 else Applicability.CHOOSE_ONE
+    fixes: tuple[Fix, ...] = tuple(replacement(f"write `{text}`", value.span, text, applicability) for text in choices)
+    message = f"{what} needs a unit, for example `{choices[0]}`"
+    findings.add(units.WRONG_UNIT, message, value.span, label="a bare number", fixes=fixes)
+
+
+def wrong_type(findings: Findings, what: str, wanted: str, value: Value) -> None:
+    """Tell that a value is of another kind than the field takes; quantities of the wrong kind have a wrong unit."""
+    quantity = isinstance(value, Duration | Percent | Size | Rate)
+    code: Code = units.WRONG_UNIT if quantity else units.WRONG_TYPE
+    findings.add(code, f"{what} takes {wanted}, and this is {describe(value)}", value.span)
+
+
+def duplicate(findings: Findings, message: str, span: Span, first: Span) -> None:
+    """Tell that something is stated twice."""
+    findings.add(
+        names.DUPLICATE_FIELD, message, span, label="stated again here", related=(Label(first, "first stated here"),)
+    )
+
+
+def check_label(text: str, what: str, span: Span, findings: Findings, room: int = 0) -> bool:
+    """Tell whether a text can be a DNS label to which `room` more characters are added; if not, say why."""
+    longest = LONGEST_LABEL - room
+    if not _DNS_LABEL.match(text):
+        message = f"{what} becomes a host name, so `{text}` must be of lower-case letters, digits and inner hyphens"
+        proposal = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+        help_line = f"for example `{proposal}`" if proposal and proposal != text else ""
+        findings.add(names.INVALID_NAME, message, span, help=help_line)
+        return False
+    if len(text) > longest:
+        findings.add(names.INVALID_NAME, f"{what} has at most {longest} characters, and `{text}` has {len(text)}", span)
+        return False
+    return True
+
+
+def describe(value: Value) -> str:
+    """Return what kind of value it is, with an article."""
+    match value:
+        case Name():
+            return f"the word `{value.text}`"
+        case Text():
+            return "a text in quotes"
+        case Integer() | Decimal():
+            return "a bare number"
+        case Duration():
+            return "a length of time"
+        case Percent():
+            return "a share"
+        case Size():
+            return "a number of bytes"
+        case Rate():
+            return "a rate"
+        case PortLiteral():
+            return "a port"
+        case Path():
+            return "a path"
+        case Switch():
+            return "`on`" if value.on else "`off`"
+        case Range():
+            return "a range"
+        case ListValue():
+            return "a list"
+        case Block():
+            return "a block"
+        case _:
+            assert_never(value)

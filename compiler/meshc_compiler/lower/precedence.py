@@ -1,0 +1,266 @@
+"""Which rule of a route wins: the more specific one, or the one that says `over`; and overlaps that neither decides."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import replace
+
+from meshc_compiler.finding import Findings
+from meshc_compiler.ir.mesh import INGRESS
+from meshc_compiler.ir.route import RouteRule
+from meshc_compiler.ir.workload import Protocol, ServicePort
+from meshc_compiler.space.request_space import Box, Nothing, RequestSpace, Undecided, Witness, build_space
+from meshc_lang.codes import routing
+from meshc_lang.diagnostic import Applicability, Edit, Fix, Label
+from meshc_lang.request import Request
+from meshc_lang.tree.statement import RuleDecl
+
+MOST_RULES = 1000
+"""The most rules of one port's route: each pair of them is compared."""
+
+
+def order_rules(
+    service: str,
+    port: ServicePort,
+    rules: tuple[RouteRule, ...],
+    declarations: Mapping[str, RuleDecl],
+    findings: Findings,
+) -> tuple[RouteRule, ...]:
+    """Return the rules with `yields_to`, ordered so that the first that matches is the one that wins.
+
+    Of two rules that overlap the one that is strictly contained wins, unless one says `over` the other. An overlap that
+    neither decides is an error with a request, as is a circle.
+    """
+    rules = tuple(sorted(rules, key=lambda rule: rule.id))
+    if len(rules) > MOST_RULES:
+        span = declarations[rules[0].id].span
+        message = (
+            f"the route of `{service}` has {len(rules):,} rules for one port, and at most {MOST_RULES:,} are compared"
+        )
+        findings.add(routing.TOO_MANY_ROUTES, message, span, subject=f"route {service}")
+        return rules
+    order = _Precedence(service, port, rules, declarations, findings)
+    order.compare()
+    return order.sorted()
+
+
+class _Precedence:
+    """The relation "wins over" between the rules of one port, by their numbers."""
+
+    def __init__(
+        self,
+        service: str,
+        port: ServicePort,
+        rules: tuple[RouteRule, ...],
+        declarations: Mapping[str, RuleDecl],
+        findings: Findings,
+    ) -> None:
+        self._service = service
+        self._port = port
+        self._rules = rules
+        self._declarations = [declarations[rule.id] for rule in rules]
+        self._findings = findings
+        self._winners: list[set[int]] = [set() for _ in rules]
+        self._stated: set[tuple[int, int]] = set()
+        self._space: RequestSpace | None = None
+        self._boxes: list[tuple[Box, ...] | None] = [None] * len(rules)
+
+    def compare(self) -> None:
+        """Work out who wins over whom, and tell of overlaps that nothing decides."""
+        numbers: dict[str, list[int]] = {}
+        for number, rule in enumerate(self._rules):
+            if rule.name is not None:
+                numbers.setdefault(rule.name, []).append(number)
+        for number, declaration in enumerate(self._declarations):
+            for name in declaration.over:
+                for loser in numbers.get(name.text, ()):
+                    self._stated.add((number, loser))
+                    self._winners[loser].add(number)
+        self._space = build_space(rule.match for rule in self._rules)
+        if self._space is not None:
+            self._boxes = [self._space.boxes(rule.match) for rule in self._rules]
+        open_pairs: list[tuple[int, int, bool]] = []
+        for right in range(len(self._rules)):
+            for left in range(right):
+                if (left, right) not in self._stated and (right, left) not in self._stated:
+                    self._compare_pair(left, right, open_pairs)
+        for left, right, decided in open_pairs:
+            self._tell_overlap(left, right, decided)
+
+    def _compare_pair(self, left: int, right: int, open_pairs: list[tuple[int, int, bool]]) -> None:
+        space, a, b = self._space, self._boxes[left], self._boxes[right]
+        if space is None or a is None or b is None:
+            open_pairs.append((left, right, False))
+            return
+        both = space.intersection(a, b)
+        if not both:
+            return
+        if isinstance(space.example(both), Undecided):
+            open_pairs.append((left, right, False))
+            return
+        left_only = space.example(space.difference(a, b))
+        right_only = space.example(space.difference(b, a))
+        match left_only, right_only:
+            case Nothing(), Witness():
+                self._winners[right].add(left)
+            case Witness(), Nothing():
+                self._winners[left].add(right)
+            case (Undecided(), _) | (_, Undecided()):
+                open_pairs.append((left, right, False))
+            case _:
+                open_pairs.append((left, right, True))
+
+    def _tell_overlap(self, left: int, right: int, decided: bool) -> None:
+        """Tell of a pair that overlaps, unless rules that win over one of the two take all they share."""
+        space, a, b = self._space, self._boxes[left], self._boxes[right]
+        answer: object = Undecided()
+        if space is not None and a is not None and b is not None:
+            shared = space.intersection(a, b)
+            better = [self._boxes[number] for number in sorted(self._winners[left] | self._winners[right])]
+            taken = [box for boxes in better if boxes is not None for box in boxes]
+            answer = space.example(space.difference(shared, taken))
+        if isinstance(answer, Nothing):
+            return
+        first, second = self._declarations[left], self._declarations[right]
+        if first.span.sort_key > second.span.sort_key:
+            left, right, first, second = right, left, second, first
+        if isinstance(answer, Witness) and decided:
+            self._findings.add(
+                routing.AMBIGUOUS_ROUTE,
+                f"two rules of `{self._service}` match the same request, and neither is more specific",
+                second.matcher.span,
+                label="… and so does this one",
+                related=(Label(first.matcher.span, "this one matches it …"),),
+                witness=self._request(answer),
+                fixes=self._fixes(left, right),
+                subject=f"route {self._service}",
+            )
+        else:
+            self._findings.add(
+                routing.UNDECIDED_ROUTE,
+                f"it cannot be decided which of two rules of `{self._service}` is the more specific",
+                second.matcher.span,
+                label="… or this one",
+                related=(Label(first.matcher.span, "this one …"),),
+                help="say which one wins: `over NAME`",
+                fixes=self._fixes(left, right),
+                subject=f"route {self._service}",
+            )
+
+    def _request(self, witness: Witness) -> Request:
+        rpc = self._port.protocol is Protocol.GRPC
+        return Request(
+            caller=INGRESS,
+            callee=self._service,
+            port=self._port.name,
+            protocol="rpc" if rpc and witness.method == "POST" and witness.path.count("/") == 2 else "http",
+            method=witness.method,
+            path=witness.path,
+            headers=witness.headers,
+        )
+
+    def _fixes(self, left: int, right: int) -> tuple[Fix, ...]:
+        """Return the two ways to decide: each rule `over` the other."""
+        fixes = []
+        for winner, loser in ((right, left), (left, right)):
+            name = self._rules[loser].name
+            edits = []
+            if name is None:
+                name = self._new_name()
+                edits.append(
+                    _insert_after(
+                        self._declarations[loser].targets[-1].span.end, self._declarations[loser], f" as {name}"
+                    )
+                )
+            declaration = self._declarations[winner]
+            if declaration.over:
+                edits.append(_insert_after(declaration.over[-1].span.end, declaration, f", {name}"))
+            else:
+                last = declaration.name.span if declaration.name is not None else declaration.targets[-1].span
+                edits.append(_insert_after(last.end, declaration, f" over {name}"))
+            title = f"let line {declaration.span.first.line} win: `over {name}`"
+            fixes.append(Fix(title=title, applicability=Applicability.CHOOSE_ONE, edits=tuple(edits)))
+        return tuple(fixes)
+
+    def _new_name(self) -> str:
+        taken = {rule.name for rule in self._rules}
+        number = 1
+        while f"rule-{number}" in taken:
+            number += 1
+        return f"rule-{number}"
+
+    # ---- the order
+
+    def sorted(self) -> tuple[RouteRule, ...]:
+        """Return the rules so that winners stand before losers, by id where neither wins; tell of circles."""
+        waiting = [len(winners) for winners in self._winners]
+        losers: list[list[int]] = [[] for _ in self._rules]
+        for loser, winners in enumerate(self._winners):
+            for winner in winners:
+                losers[winner].append(loser)
+        ready = [number for number, count in enumerate(waiting) if count == 0]
+        heapq.heapify(ready)
+        order: list[int] = []
+        while ready:
+            number = heapq.heappop(ready)
+            order.append(number)
+            for loser in losers[number]:
+                waiting[loser] -= 1
+                if waiting[loser] == 0:
+                    heapq.heappush(ready, loser)
+        if len(order) < len(self._rules):
+            self._tell_circle([number for number, count in enumerate(waiting) if count > 0])
+            return self._rules
+        for number in order:
+            self._check_reachable(number)
+        return tuple(
+            replace(
+                self._rules[number],
+                yields_to=tuple(sorted(self._rules[winner].id for winner in self._winners[number])),
+            )
+            for number in order
+        )
+
+    def _tell_circle(self, stuck: list[int]) -> None:
+        """Follow winners from a rule that is stuck until one comes again: that is a circle."""
+        inside = set(stuck)
+        way = [stuck[0]]
+        while True:
+            winner = min(number for number in self._winners[way[-1]] if number in inside)
+            if winner in way:
+                circle = way[way.index(winner) :]
+                break
+            way.append(winner)
+        circle.sort(key=lambda number: self._declarations[number].span.sort_key)
+        spans = [self._declarations[number].span for number in circle]
+        self._findings.add(
+            routing.OVER_CYCLE,
+            f"{len(circle)} rules of `{self._service}` each win over another of them in a circle",
+            spans[-1],
+            related=tuple(Label(span, "is part of the circle") for span in spans[:3] if span != spans[-1]),
+            subject=f"route {self._service}",
+        )
+
+    def _check_reachable(self, number: int) -> None:
+        """Tell of a rule all of whose requests others take."""
+        space, own = self._space, self._boxes[number]
+        winners = sorted(self._winners[number])
+        if space is None or own is None or not winners:
+            return
+        taken = [box for winner in winners for box in self._boxes[winner] or ()]
+        if isinstance(space.example(space.difference(own, taken)), Nothing):
+            spans = {self._declarations[winner].span for winner in winners}
+            self._findings.add(
+                routing.UNREACHABLE_ROUTE,
+                f"no request reaches this rule of `{self._service}`: others win over it for all that it matches",
+                self._declarations[number].matcher.span,
+                related=tuple(
+                    Label(span, "wins over it") for span in sorted(spans, key=lambda span: span.sort_key)[:3]
+                ),
+                subject=f"route {self._service}",
+            )
+
+
+def _insert_after(offset: int, declaration: RuleDecl, text: str) -> Edit:
+    return Edit(declaration.span.source.span(offset, offset), text)

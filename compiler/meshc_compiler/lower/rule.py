@@ -1,0 +1,208 @@
+"""Allows and denies to rules, limits to limits: one for each grant and port of a callee."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from meshc_compiler.finding import Findings
+from meshc_compiler.ir.policy import Effect, Limit, Rule
+from meshc_compiler.ir.workload import ServicePort
+from meshc_compiler.lower.match import (
+    Form,
+    LoweredMatcher,
+    combine,
+    header_name,
+    lower_condition,
+    lower_grant,
+)
+from meshc_compiler.lower.sentence import callee_text, match_text
+from meshc_compiler.resolve.peer import CalleeEnd, PeerResolver
+from meshc_lang.codes import names, units
+from meshc_lang.diagnostic import Label
+from meshc_lang.source import Span
+from meshc_lang.tree.policy import AttributeKind, Grant
+from meshc_lang.tree.statement import AllowDecl, DenyDecl, LimitDecl
+from meshc_lang.units import print_rate
+
+_MOST_TOKENS = 2**32 - 1
+"""The largest number of tokens that every target can count."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrantSite:
+    """Where a rule was written: its statement, and the grant in it."""
+
+    statement: AllowDecl | DenyDecl
+    grant: Grant
+
+
+class RuleBook:
+    """The rules of a program by id. The same grant written twice is one rule, and is remembered as written twice."""
+
+    def __init__(self, resolver: PeerResolver, findings: Findings) -> None:
+        self._resolver = resolver
+        self._findings = findings
+        self._rules: dict[str, Rule] = {}
+        self.sites: dict[str, GrantSite] = {}
+        self.repeated: list[tuple[GrantSite, GrantSite]] = []
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Return the rules by id."""
+        return tuple(self._rules[id_] for id_ in sorted(self._rules))
+
+    def add(self, statement: AllowDecl | DenyDecl) -> None:
+        """Lower one statement."""
+        effect = Effect.ALLOW if isinstance(statement, AllowDecl) else Effect.DENY
+        caller = self._resolver.caller(statement.flow.caller)
+        callee = self._resolver.callee(statement.flow.callee)
+        unless = None
+        broken = False
+        if isinstance(statement, DenyDecl) and statement.unless is not None:
+            unless = lower_condition(statement.unless, self._findings)
+            broken = unless is None
+        lowered: list[tuple[Grant, LoweredMatcher]] = []
+        for grant in statement.grants:
+            guard = None if grant.guard is None else lower_condition(grant.guard, self._findings)
+            if broken or (grant.guard is not None and guard is None):
+                continue
+            matcher = lower_grant(grant.matcher, combine(guard, unless), self._findings)
+            if matcher is not None:
+                lowered.append((grant, matcher))
+        if caller is None or callee is None:
+            return
+        callers = self._resolver.callers(caller)
+        because = None if statement.because is None else statement.because.text
+        for grant, matcher in lowered:
+            site = GrantSite(statement, grant)
+            targets = fitting(callee, matcher)
+            if not targets:
+                no_port_fits(callee, matcher, grant.span, self._findings)
+            for name, port in targets:
+                for match in matcher.matches:
+                    sentence = (
+                        f"{effect} {caller.text} -> {callee_text(name, port)} : {match_text(match, port.protocol)}"
+                    )
+                    self._put(
+                        Rule(
+                            id=sentence,
+                            effect=effect,
+                            callers=callers,
+                            callee=name,
+                            port=port.number,
+                            match=match,
+                            because=because,
+                            origin=grant.span,
+                        ),
+                        site,
+                    )
+
+    def _put(self, rule: Rule, site: GrantSite) -> None:
+        known = self._rules.get(rule.id)
+        if known is None:
+            self._rules[rule.id] = rule
+            self.sites[rule.id] = site
+            return
+        other = self.sites[rule.id]
+        if _precedence(rule) < _precedence(known):
+            self._rules[rule.id], self.sites[rule.id] = rule, site
+            site, other = other, site
+        self.repeated.append((other, site))
+
+
+def _precedence(rule: Rule) -> tuple[bool, str]:
+    """Of two equal rules the one with a reason is kept, so that the order of statements does not matter."""
+    return (rule.because is None, rule.because or "")
+
+
+def fitting(callee: CalleeEnd, matcher: LoweredMatcher) -> list[tuple[str, ServicePort]]:
+    """Return the ports of the callees that show what the matcher speaks of."""
+    guarded = any(match.condition is not None for match in matcher.matches)
+    return [(name, port) for name, ports in callee.ports for port in ports if matcher.form.fits(port, guarded)]
+
+
+def no_port_fits(callee: CalleeEnd, matcher: LoweredMatcher, span: Span, findings: Findings) -> None:
+    """Tell that a sentence speaks of what none of the callee's ports carries."""
+    spoken = sorted({port.protocol.value for _, ports in callee.ports for port in ports})
+    if not spoken:
+        # An empty group, of which another finding tells.
+        return
+    wanted = {
+        Form.HTTP: "methods and paths are seen on `http` ports",
+        Form.RPC: "rpcs are seen on `grpc` ports",
+        Form.TCP: "`tcp` grants are about `tcp` and `tls` ports",
+        Form.ANYTHING: "headers are seen on `http` and `grpc` ports",
+    }[matcher.form]
+    speaks = " and ".join(f"`{protocol}`" for protocol in spoken)
+    help_line = {"grpc": "write `rpc package.Service/Method`", "tcp": "write `tcp`", "tls": "write `tcp`"}.get(
+        spoken[0], ""
+    )
+    if len(spoken) > 1 or matcher.form is Form.ANYTHING:
+        help_line = ""
+    related: tuple[Label, ...] = ()
+    if callee.one:
+        port = callee.ports[0][1][0]
+        if port.origin is not None:
+            related = (Label(port.origin, f"this port speaks `{port.protocol}`"),)
+    message = f"{wanted}, and `{callee.text}` speaks {speaks}"
+    findings.add(units.PROTOCOL_MISMATCH, message, span, related=related, help=help_line)
+
+
+def lower_limit(statement: LimitDecl, resolver: PeerResolver, findings: Findings) -> tuple[Limit, ...]:
+    """Return the limits of a statement: one for each port of its callees that carries requests."""
+    caller = resolver.caller(statement.flow.caller)
+    callee = resolver.callee(statement.flow.callee)
+    rate, burst = statement.rate, statement.burst
+    amount = rate.amount if burst is None else burst.value
+    sound = True
+    for what, number, span in (
+        ("a rate", rate.amount, rate.span),
+        ("`burst`", amount, burst.span if burst is not None else rate.span),
+    ):
+        if not 1 <= number <= _MOST_TOKENS:
+            sound = False
+            findings.add(units.OUT_OF_RANGE, f"{what} is from 1 to {_MOST_TOKENS:,}, and this is {number:,}", span)
+            break
+    header = None
+    if (per := statement.per) is not None:
+        if per.kind is AttributeKind.HEADER:
+            header = header_name(per.key, per.span, findings)
+            sound &= header is not None
+        else:
+            sound = False
+            message = f"a limit per {per.kind} is not part of this version"
+            findings.add(units.NOT_IN_THIS_VERSION, message, per.span, help='`per header "x-user"` is')
+    if not sound or caller is None or callee is None:
+        return ()
+    if callee.one and callee.ports[0][0] in resolver.externals:
+        message = f"a limit is kept by the callee's sidecar, and the external `{callee.text}` has none"
+        findings.add(names.WRONG_KIND, message, callee.span)
+        return ()
+    targets = [
+        (name, port)
+        for name, ports in callee.ports
+        for port in ports
+        if port.protocol.is_http and name not in resolver.externals
+    ]
+    if not targets and callee.ports:
+        message = f"a limit counts requests, and no port of `{callee.text}` shows them"
+        findings.add(units.PROTOCOL_MISMATCH, message, callee.span)
+    words = print_rate(rate.amount, rate.seconds)
+    if burst is not None and burst.value != rate.amount:
+        words += f" burst {burst.value}"
+    if header is not None:
+        words += f" per header {json.dumps(header)}"
+    return tuple(
+        Limit(
+            id=f"limit {caller.text} -> {callee_text(name, port)} {words}",
+            callers=resolver.callers(caller),
+            callee=name,
+            port=port.number,
+            amount=rate.amount,
+            seconds=rate.seconds,
+            burst=amount,
+            per_header=header,
+            origin=statement.span,
+        )
+        for name, port in targets
+    )

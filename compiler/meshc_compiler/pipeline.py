@@ -1,0 +1,53 @@
+"""From paths to a mesh: the stages of the compiler, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from meshc_compiler.checks import CHECKS
+from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.ir.mesh import Mesh, MeshIndex
+from meshc_compiler.loader import DiskReader, Program, SourceReader, load
+from meshc_compiler.lower.program import LoweredProgram, lower_program
+from meshc_lang.diagnostic import Diagnostic, has_errors, in_order
+
+STAGES = ("load", "lower", "check")
+"""What happens to a program, in order: a stage with errors is the last, but for those that read what there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileResult:
+    """What came of a program. `mesh` and `index` are None where it could not be read or lowered without errors.
+
+    A mesh whose checks found errors (an assert that does not hold) is there all the same, to be asked about; only a
+    program without errors may be built.
+    """
+
+    program: Program
+    mesh: Mesh | None
+    index: MeshIndex | None
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def buildable(self) -> bool:
+        """Whether artefacts may be made of it."""
+        return self.mesh is not None and not has_errors(self.diagnostics)
+
+
+def compile_program(paths: Sequence[str], reader: SourceReader | None = None) -> CompileResult:
+    """Read, lower and check a program. All that is wrong with it is found in one run, and told in order."""
+    program, diagnostics = load(paths, reader or DiskReader())
+    lowered, found = lower_program(program) if program.files else (None, ())
+    diagnostics += found
+    if lowered is None or has_errors(diagnostics):
+        return CompileResult(program=program, mesh=None, index=None, diagnostics=in_order(diagnostics))
+    index = MeshIndex(lowered.mesh)
+    diagnostics += check_mesh(lowered, index)
+    return CompileResult(program=program, mesh=lowered.mesh, index=index, diagnostics=in_order(diagnostics))
+
+
+def check_mesh(lowered: LoweredProgram, index: MeshIndex) -> tuple[Diagnostic, ...]:
+    """Return what the checks find in a mesh that was lowered without errors."""
+    subject = CheckSubject(lowered, index)
+    return tuple(diagnostic for check in CHECKS for diagnostic in check(subject))

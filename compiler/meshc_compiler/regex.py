@@ -1,0 +1,300 @@
+r"""Regular expressions in paths: the part of RE2 in which RE2 and Python's `re` say the same.
+
+Taken are: literals of visible ASCII, escaped punctuation, `.`, the classes `\d \D \w \W \s \S` and `[…]` of characters,
+ranges and those classes, groups `(…)`, `(?:…)` and `(?P<name>…)`, alternation, and the repetitions `* + ? {n} {n,}
+{n,m}` up to 1000, each perhaps lazy. The whole path must match, so anchors say nothing and are refused. Refused is what
+RE2 lacks (look-around, back-references, possessive and atomic groups) and what engines read differently (inline flags,
+`\b`, POSIX classes, a bare `{`, nested sets).
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice, product
+from typing import TypeAlias, assert_never
+
+LONGEST = 1000
+"""The most characters of an expression, and the most repetitions of a part: RE2 takes no more repetitions."""
+
+_DEEPEST = 50
+_VISIBLE = frozenset(map(chr, range(0x21, 0x7F)))
+_DIGITS = frozenset(string.digits)
+_WORD = frozenset(string.ascii_letters + string.digits + "_")
+_CLASSES = {"d": _DIGITS, "D": _VISIBLE - _DIGITS, "w": _WORD, "W": _VISIBLE - _WORD, "s": frozenset(), "S": _VISIBLE}
+_PREFERRED = "a0A-_." + string.ascii_lowercase + string.digits + string.ascii_uppercase
+
+
+@dataclass(frozen=True, slots=True)
+class Characters:
+    """One character out of a set; the set may be empty, since no path holds a space."""
+
+    accepted: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """Parts one after the other."""
+
+    parts: tuple[Regex, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several."""
+
+    options: tuple[Regex, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A part again and again; `most` None means without end."""
+
+    part: Regex
+    least: int
+    most: int | None
+
+
+Regex: TypeAlias = Characters | Sequence | Choice | Repeat
+"""An expression as a tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegexProblem:
+    """Why an expression is refused, and where in it (an offset in characters)."""
+
+    message: str
+    offset: int
+
+
+def parse_regex(pattern: str) -> Regex | RegexProblem:
+    """Read an expression, or say why it is refused."""
+    if len(pattern) > LONGEST:
+        return RegexProblem(f"an expression has at most {LONGEST} characters", LONGEST)
+    reader = _Reader(pattern)
+    try:
+        tree = reader.choice(0)
+        if reader.at < len(pattern):
+            raise _RefusedError("a `)` without its `(`", reader.at)
+    except _RefusedError as error:
+        return RegexProblem(error.message, error.offset)
+    if _size(tree) > LONGEST:
+        return RegexProblem(f"the repetitions add up to more than {LONGEST} characters", 0)
+    return tree
+
+
+class _RefusedError(Exception):
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+
+
+class _Reader:
+    """Recursive descent over the characters of a pattern."""
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+        self.at = 0
+
+    def peek(self) -> str:
+        return self.pattern[self.at : self.at + 1]
+
+    def take(self) -> str:
+        character = self.peek()
+        if not character:
+            raise _RefusedError("the expression ends too early", self.at)
+        self.at += 1
+        return character
+
+    def choice(self, depth: int) -> Regex:
+        if depth > _DEEPEST:
+            raise _RefusedError(f"groups nest at most {_DEEPEST} deep", self.at)
+        options = [self.sequence(depth)]
+        while self.peek() == "|":
+            self.at += 1
+            options.append(self.sequence(depth))
+        return options[0] if len(options) == 1 else Choice(tuple(options))
+
+    def sequence(self, depth: int) -> Regex:
+        parts: list[Regex] = []
+        while self.peek() and self.peek() not in "|)":
+            parts.append(self.repeated(depth))
+        return parts[0] if len(parts) == 1 else Sequence(tuple(parts))
+
+    def repeated(self, depth: int) -> Regex:
+        part = self.atom(depth)
+        start = self.at
+        mark = self.peek()
+        if not mark or mark not in "*+?{":
+            return part
+        self.at += 1
+        least, most = {"*": (0, None), "+": (1, None), "?": (0, 1)}.get(mark) or self.bounds(start)
+        if self.peek() == "?":  # lazy: no difference where the whole must match
+            self.at += 1
+        if self.peek() and self.peek() in "*+?{":
+            raise _RefusedError("a repetition of a repetition (RE2 has no possessive ones)", self.at)
+        return Repeat(part, least, most)
+
+    def bounds(self, start: int) -> tuple[int, int | None]:
+        end = self.pattern.find("}", start)
+        low, comma, high = self.pattern[start + 1 : max(end, start + 1)].partition(",")
+        numbers = [low] if not high else [low, high]
+        if end == -1 or not all(text.isascii() and text.isdigit() and len(text) <= 4 for text in numbers):
+            raise _RefusedError("a `{` that begins no repetition: write `\\{`", start)
+        least = int(low)
+        most = int(high) if high else (None if comma else least)
+        if max(least, most or 0) > LONGEST or (most is not None and most < least):
+            raise _RefusedError(f"a repetition runs from a smaller to a greater number, at most {LONGEST}", start)
+        self.at = end + 1
+        return least, most
+
+    def atom(self, depth: int) -> Regex:
+        start = self.at
+        character = self.take()
+        match character:
+            case "(":
+                return self.group(start, depth)
+            case "[":
+                return self.character_class(start)
+            case ".":
+                return Characters(_VISIBLE)
+            case "\\":
+                return Characters(self.escape(start))
+            case "^" | "$":
+                raise _RefusedError(f"`{character}` is not needed: the whole path must match", start)
+            case "*" | "+" | "?" | "{":
+                raise _RefusedError(f"`{character}` repeats nothing", start)
+        return Characters(frozenset({self.visible(character, start)}))
+
+    def visible(self, character: str, offset: int) -> str:
+        if character not in _VISIBLE:
+            raise _RefusedError("no path holds a space, a control or a non-ASCII character", offset)
+        return character
+
+    def group(self, start: int, depth: int) -> Regex:
+        if self.peek() == "?":
+            if self.pattern.startswith("?:", self.at):
+                self.at += 2
+            elif self.pattern.startswith("?P<", self.at):
+                end = self.pattern.find(">", self.at)
+                name = self.pattern[self.at + 3 : max(end, self.at + 3)]
+                if end == -1 or not name.isidentifier() or not name.isascii():
+                    raise _RefusedError("a group's name is a word", self.at)
+                self.at = end + 1
+            else:
+                raise _RefusedError(self._unknown_group(), start)
+        inner = self.choice(depth + 1)
+        if self.peek() != ")":
+            raise _RefusedError("a `(` without its `)`", start)
+        self.at += 1
+        return inner
+
+    def _unknown_group(self) -> str:
+        ahead = self.pattern[self.at : self.at + 3]
+        if ahead.startswith(("?=", "?!", "?<=", "?<!")):
+            return "RE2 has no look-around"
+        if ahead.startswith("?>"):
+            return "RE2 has no atomic groups"
+        if ahead.startswith(("?P=", "?(")):
+            return "RE2 has no back-references and no conditions"
+        return "inline flags are not taken: paths are compared exactly"
+
+    def escape(self, start: int) -> frozenset[str]:
+        character = self.take()
+        if character in _CLASSES:
+            return _CLASSES[character]
+        if character in _DIGITS:
+            raise _RefusedError("RE2 has no back-references", start)
+        if character in string.punctuation:
+            return frozenset({character})
+        if character in "bBAzZG":
+            raise _RefusedError(f"`\\{character}` is not taken: the whole path must match", start)
+        raise _RefusedError(f"`\\{character}` does not mean the same in every engine", start)
+
+    def character_class(self, start: int) -> Regex:
+        negated = self.peek() == "^"
+        self.at += negated
+        accepted: set[str] = set()
+        first = True
+        while first or self.peek() != "]":
+            at = self.at
+            low = self.class_member(start, first)
+            first = False
+            if self.peek() == "-" and self.pattern[self.at + 1 : self.at + 2] not in ("]", ""):
+                self.at += 1
+                high = self.class_member(start, first=False)
+                if len(low) != 1 or len(high) != 1 or min(low) > min(high):
+                    raise _RefusedError("a range runs from one character to a later one", at)
+                low = frozenset(map(chr, range(ord(min(low)), ord(min(high)) + 1)))
+            accepted |= low
+        self.at += 1
+        return Characters(_VISIBLE - accepted if negated else frozenset(accepted))
+
+    def class_member(self, start: int, first: bool) -> frozenset[str]:
+        at = self.at
+        if not self.peek():
+            raise _RefusedError("a `[` without its `]`", start)
+        character = self.take()
+        if character == "\\":
+            return self.escape(at)
+        if character == "[" or (character == "]" and first):
+            raise _RefusedError(f"write `\\{character}`: engines read a bare `{character}` in a class differently", at)
+        if character in "&~|-" and self.peek() == character:
+            raise _RefusedError(f"write `\\{character}`: a doubled `{character}` is a set operation elsewhere", at)
+        return frozenset({self.visible(character, at)})
+
+
+def _size(tree: Regex) -> int:
+    """The characters that the tree stands for, repetitions multiplied: what it costs an automaton."""
+    match tree:
+        case Characters():
+            return 1
+        case Sequence():
+            return sum(_size(part) for part in tree.parts)
+        case Choice():
+            return sum(_size(option) for option in tree.options)
+        case Repeat():
+            return _size(tree.part) * max(tree.least, tree.most or 1, 1)
+        case _:
+            assert_never(tree)
+
+
+def samples(tree: Regex, most: int) -> tuple[str, ...]:
+    """Return a few different texts that the expression matches, plain ones first."""
+    return tuple(islice(dict.fromkeys(islice(_texts(tree, most), most * 8)), most))
+
+
+def _texts(tree: Regex, most: int) -> Iterator[str]:
+    match tree:
+        case Characters():
+            ordered = sorted(tree.accepted, key=lambda c: (_PREFERRED.find(c) % 1000, c))
+            yield from ordered[: max(most, 2)]
+        case Sequence():
+            yield from _joined(tree.parts, most)
+        case Choice():
+            for option in tree.options:
+                yield from islice(_texts(option, most), most)
+        case Repeat():
+            counts = dict.fromkeys((max(tree.least, min(1, tree.most or 1)), tree.least, tree.least + 1))
+            for count in counts:
+                if tree.most is None or count <= tree.most:
+                    yield from _joined((tree.part,) * count, most)
+        case _:
+            assert_never(tree)
+
+
+def _joined(parts: tuple[Regex, ...], most: int) -> Iterator[str]:
+    """Texts of a sequence: each part plain first, then every part varied in turn, then some combinations."""
+    choices = [tuple(islice(_texts(part, most), most)) for part in parts]
+    if not all(choices):
+        return
+    plain = [choice[0] for choice in choices]
+    yield "".join(plain)
+    for position, choice in enumerate(choices):
+        for text in choice[1:]:
+            yield "".join((*plain[:position], text, *plain[position + 1 :]))
+    if len(parts) <= 8:
+        for combination in islice(product(*(choice[:3] for choice in choices)), most):
+            yield "".join(combination)
