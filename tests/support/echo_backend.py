@@ -65,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length) if length else b""
         seen = Seen(
             method=self.command,
-            target=self.path,
+            target=self.requestline.split(" ")[1],  # `path` is not what was sent: `//x` is `/x` there
             headers=tuple((key.lower(), value) for key, value in self.headers.items()),
             body=body,
         )

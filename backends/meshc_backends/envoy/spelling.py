@@ -2,8 +2,9 @@ r"""Spellings of a path: what Envoy's normalisation leaves over and nobody shoul
 
 Envoy decodes escapes of unreserved characters, resolves dot segments (with parameters too), takes `\` for `/`, merges
 slashes, escapes `"<>^`{|}` and refuses escaped slashes, NUL, controls and bytes above 0x7E by itself, all before any
-rule is asked. Malformed escapes pass, and dot segments whose dots were escaped and that have parameters. The spellings
-below are refused on the path as it would be forwarded; the second stands guard over the normalisation itself.
+rule is asked. What passes: malformed escapes, dot segments whose dots were escaped and that have parameters, and a path
+of slashes alone, which is merged into two. The spellings below are refused on the path as it would be forwarded; the
+third stands guard over the normalisation itself.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from meshc_compiler.ir.match import PathRegex, RequestMatch
 _UNRESERVED = "2[DdEe]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee]"
 
 REFUSED_SPELLINGS: tuple[tuple[str, str], ...] = (
+    ("empty segment", ".*//.*"),
     ("malformed escape", ".*%[0-9A-Fa-f]?(?:[^0-9A-Fa-f].*)?"),
     ("escape within an escape", f".*%(?:{_UNRESERVED}|2[Ff]|5[Cc]|00).*"),
     ("dot segment with parameters", "(?:.*/)?\\.{1,2};.*"),
