@@ -23,10 +23,14 @@ def needed(accepts: frozenset[str], before: str, before_type: str, keyword: str)
 
     Args:
         accepts: The terminals that may follow.
-        before: The text of the last token read, `before_type` its terminal.
-        before_type: The terminal of the last token.
+        before: The text of the last token read; empty where a line begins.
+        before_type: The terminal of the last token; empty where a line begins.
         keyword: The word the statement begins with; empty for a request on the command line.
     """
+    return _needed(accepts, before, before_type, keyword).replace(" after ``", "")
+
+
+def _needed(accepts: frozenset[str], before: str, before_type: str, keyword: str) -> str:
     if len(accepts & VALUES) > 4:
         return "a value after the colon" if before_type == "COLON" else f"a value after `{before}`"
     if "METHOD" in accepts:
@@ -96,8 +100,8 @@ def _request_words(accepts: frozenset[str], before: str) -> str:
 def _peer(before: str, before_type: str, keyword: str) -> str:
     if before_type == "ARROW":
         return "a callee after `->`"
-    if before.lower() == keyword or before_type in ("NEVER", "ONLY", "LBRACE", "_NL"):
-        return f"a caller and a callee after `{before}`, as in `web -> api`" if before.strip() else "a caller"
+    if before.lower() == keyword or before_type in ("NEVER", "ONLY", "LBRACE", ""):
+        return f"a caller and a callee after `{before}`, as in `web -> api`"
     return f"{_PEER} after `{before}`"
 
 

@@ -101,6 +101,8 @@ def explain(failure: Failure) -> Diagnostic:
     text, offset = failure.source.text, failure.offset
     found = _OFFENDER.match(text, offset)
     word = found[0] if found else ""
+    if not word and text[offset : offset + 2] != "\r\n" and text[offset : offset + 1] != "\n":
+        word = text[offset : offset + 1]
     span = failure.source.span(offset, offset + len(word))
     return (
         _character(failure, word, span)
@@ -310,8 +312,8 @@ def _left_over(failure: Failure, noun: str, word: str, span: Span) -> Diagnostic
 
 
 def _noun(failure: Failure) -> str:
-    if not failure.keyword:
-        return "this request"
+    if failure.keyword in ("", "statement"):
+        return "this statement" if failure.keyword else "this request"
     if failure.inside and failure.keyword in _LINE_NOUNS:
         return f"this {_LINE_NOUNS[failure.keyword]}"
     if failure.inside and failure.before_type == "COLON":
@@ -353,7 +355,8 @@ def _line_end(source: SourceText, offset: int) -> int:
 
 
 def _clip(word: str) -> str:
-    return word if len(word) <= 40 else word[:39] + "…"
+    printable = "".join(char if char.isprintable() else "\ufffd" for char in word[:40])
+    return printable if len(word) <= 40 else printable[:39] + "…"
 
 
 def _shown(character: str) -> str:

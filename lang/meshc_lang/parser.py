@@ -126,7 +126,8 @@ class _Reader:
         walk = self.lark.parse_interactive("", start=start)
         for token in tokens:
             walk.feed_token(token)
-        last = tokens[-1] if tokens else None
+        last = next((token for token in reversed(tokens) if token.type != "_NL"), None)
+        on_new_line = bool(tokens) and tokens[-1] is not last
         kinds = [token.type for token in tokens]
         depth = sum(kind in ("LBRACE", "LSQB", "LPAR") for kind in kinds)
         depth -= sum(kind in ("RBRACE", "RSQB", "RPAR") for kind in kinds)
@@ -135,8 +136,8 @@ class _Reader:
                 source=source,
                 offset=base + offset,
                 accepts=frozenset(walk.accepts()),  # type: ignore[no-untyped-call]
-                before=str(last) if last is not None else "",
-                before_type=last.type if last is not None else "",
+                before=str(last) if last is not None and not on_new_line else "",
+                before_type=last.type if last is not None and not on_new_line else "",
                 before_end=base + (last.end_pos if last is not None else 0),
                 keyword=keyword,
                 inside=depth > 0,
@@ -166,9 +167,9 @@ def _recover(reader: _Reader, source: SourceText) -> tuple[SourceFile, tuple[Dia
             statements += read
     if not found:
         # Cut apart it reads: only two statements joined in a way that no cut sees can do that.
-        found.append(reader.why_not(source, 0, source.text, "start", ""))
+        found.append(reader.why_not(source, 0, source.text, "start", "statement"))
     file = SourceFile(source=source, statements=tuple(statements), comments=tuple(comments), unread_names=tuple(unread))
-    return file, in_order(found)
+    return file, in_order(found)[:_MOST_ERRORS]
 
 
 def _read_chunk(reader: _Reader, source: SourceText, chunk: Chunk) -> tuple[Any | None, list[Diagnostic]]:

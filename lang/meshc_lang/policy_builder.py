@@ -135,7 +135,8 @@ class PolicyBuilder(ValueBuilder):
         while isinstance(inner, Not):
             inner, depth = inner.operand, depth + 1
         if depth >= _MOST_NEGATIONS:
-            self.report(syntax.TOO_DEEP, f"more than {_MOST_NEGATIONS} `not` stand in a row", self.at(keyword))
+            if not (self.problems and self.problems[-1].code is syntax.TOO_DEEP):
+                self.report(syntax.TOO_DEEP, f"more than {_MOST_NEGATIONS} `not` stand in a row", self.at(keyword))
             return operand  # type: ignore[no-any-return]
         return Not(span=self.up_to(keyword, operand.span), operand=operand)
 

@@ -172,9 +172,10 @@ class ValueBuilder:
         if len(body) == 5 and not 0xD800 <= int(body[1:], 16) <= 0xDFFF:
             return chr(int(body[1:], 16))
         start = self.base + token.start_pos + 1 + found.start()
+        shown = body[:5] if body.isprintable() else f"U+{ord(body[0]):04X}"
         self.report(
             syntax.BAD_ESCAPE,
-            f"`\\{body[:5]}` is no escape" if body != "u" else "`\\u` needs four hexadecimal digits behind it",
+            f"`\\{shown}` is no escape" if body != "u" else "`\\u` needs four hexadecimal digits behind it",
             Span(self.source, start, start + len(found[0])),
             help='a backslash is written `\\\\`; the escapes are `\\"`, `\\\\`, `\\n`, `\\r`, `\\t`, `\\u0041`',
         )
