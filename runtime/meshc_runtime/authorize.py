@@ -49,8 +49,9 @@ class Authorizer:
                     value=Decision(allowed=rule.effect == "allow", rule=rule.id),
                 ),
             )
-            for caller in by_caller if rule.callers is None else set(rule.callers):
-                by_caller[caller].append(matcher)
+            counted = by_caller.keys() if rule.callers is None else set(rule.callers)
+            for key in counted:
+                by_caller[key].append(matcher)
         self._others = RequestIndex(by_caller.pop(None))
         self._callers = {caller: RequestIndex(matchers) for caller, matchers in by_caller.items()}
         self._prefix = f"spiffe://{trust_domain}/"

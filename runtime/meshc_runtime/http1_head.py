@@ -79,7 +79,8 @@ class RequestHead:
     """A request head that passed every check.
 
     `path` and `query` are as received (`query` with its `?`); `lines` are the end-to-end header lines without
-    framing, hop-by-hop and identity headers; `length` is a body length or CHUNKED.
+    framing, hop-by-hop and identity headers; `length` is a body length or CHUNKED; `declares_length` tells a
+    stated 0 from none.
     """
 
     method: str
@@ -88,6 +89,7 @@ class RequestHead:
     host: str
     lines: list[bytes]
     length: int
+    declares_length: bool
     keep_alive: bool
     expects_continue: bool
     upgrade: bool
@@ -174,6 +176,7 @@ def parse_request_head(head: bytes) -> RequestHead:
         host=host,
         lines=fields.kept(),
         length=CHUNKED if fields.chunked else fields.length or 0,
+        declares_length=fields.length is not None,
         keep_alive=b"close" not in fields.nominated,
         expects_continue=expects_continue,
         upgrade=fields.asks_upgrade(),

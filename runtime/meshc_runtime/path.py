@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import assert_never
 
+# Segments that are not empty and do not start with a dot, without escapes: canonical as they are.
+_PLAIN = re.compile(r"(?:/[!$&-\-0-;=@-Z_a-z~][!$&-.0-;=@-Z_a-z~]*+)*+/?")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _REFUSED_ESCAPES = re.compile(r"%(?:2[Ff]|5[Cc]|00)")
+_FOREIGN = re.compile(r"[\"<>^`{|}]")
 _NOT_VISIBLE = re.compile(r"[^\x21-\x7e]")
 _DOTS_THEN_PARAMETER = re.compile(r"(?:^|/)\.\.?;")
 
@@ -24,12 +27,16 @@ class RefusedPathError(ValueError):
 
 
 def canonical_path(path: str) -> str:
-    r"""The one spelling of a request path (without query), RFC 3986 section 6.2.2 and slashes merged.
+    r"""The one spelling of a request path (without query), RFC 3986 section 6.2.2, slashes merged last, as Envoy does.
+
+    Characters that no path may hold (RFC 3986 section 3.3) are escaped.
 
     Raises:
         RefusedPathError: not absolute, an escaped slash, backslash or NUL, a malformed escape, a byte outside
             visible ASCII, `\`, `#`, or a dot segment with a `;` parameter.
     """
+    if path.startswith("/") and _PLAIN.fullmatch(path):
+        return path
     if not path.startswith("/"):
         raise RefusedPathError("the path does not start with a slash")
     if _NOT_VISIBLE.search(path):
@@ -42,16 +49,21 @@ def canonical_path(path: str) -> str:
         if _REFUSED_ESCAPES.search(path):
             raise RefusedPathError("the path escapes a slash, a backslash or NUL")
         path = _ESCAPE.sub(_normal_escape, path)
+    path = _FOREIGN.sub(_escape, path)
     if "." not in path:
         return _merge_slashes(path)
     if _DOTS_THEN_PARAMETER.search(path):
         raise RefusedPathError("the path has a dot segment with a parameter")
-    return _resolve_dots(_merge_slashes(path)) if "/." in path else _merge_slashes(path)
+    return _merge_slashes(_resolve_dots(path) if "/." in path else path)
 
 
 def _normal_escape(escape: re.Match[str]) -> str:
     character = chr(int(escape[1], 16))
     return character if character in _UNRESERVED else escape[0].upper()
+
+
+def _escape(character: re.Match[str]) -> str:
+    return f"%{ord(character[0]):02X}"
 
 
 def _merge_slashes(path: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from typing import assert_never
 
 from meshc_runtime.snapshot import Retry
 
@@ -29,6 +30,20 @@ class TryFailure(Enum):
     RESET = "reset"
     PROTOCOL_ERROR = "protocol-error"
     PER_TRY_TIMEOUT = "per-try-timeout"
+    OVERFLOW = "overflow"
+
+    @property
+    def status(self) -> int:
+        """The status a caller gets when this failure is the last word."""
+        match self:
+            case TryFailure.PROTOCOL_ERROR:
+                return 502
+            case TryFailure.PER_TRY_TIMEOUT:
+                return 504
+            case TryFailure.CONNECT_FAILURE | TryFailure.RESET | TryFailure.OVERFLOW:
+                return 503
+            case _:
+                assert_never(self)
 
 
 class RetryPolicy:
@@ -54,6 +69,8 @@ class RetryPolicy:
 
     def retries_failure(self, failure: TryFailure) -> bool:
         """Whether a try without response is tried again."""
+        if failure is TryFailure.OVERFLOW:
+            return False
         return self._on_connect_failure if failure is TryFailure.CONNECT_FAILURE else self._on_reset
 
     def retries_response(self, status: int, grpc_status: bytes | None) -> bool:

@@ -1,0 +1,46 @@
+"""The access log: one JSON object a line for every request, answered or refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from json.encoder import encode_basestring_ascii as quote
+
+
+@dataclass(slots=True, kw_only=True)
+class AccessRecord:
+    """What is told of one request. `reason` says why the proxy itself answered; it never reaches a caller."""
+
+    direction: str
+    caller: str = ""
+    service: str = ""
+    port: int = 0
+    method: str = ""
+    path: str = ""
+    original_path: str = ""
+    status: int = 0
+    rule: str = ""
+    route: str = ""
+    cluster: str = ""
+    upstream: str = ""
+    attempts: int = 0
+    request_bytes: int = 0
+    response_bytes: int = 0
+    reason: str = ""
+
+
+def format_record(record: AccessRecord, ended: float, duration: float) -> bytes:
+    """The log line of a request that ended at this time (Unix seconds) after so many seconds."""
+    stamp = datetime.fromtimestamp(ended, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    original = ""
+    if record.original_path and record.original_path != record.path:
+        original = f'"original_path":{quote(record.original_path)},'
+    return (
+        f'{{"time":"{stamp}","direction":"{record.direction}","caller":{quote(record.caller)},'
+        f'"service":{quote(record.service)},"port":{record.port},"method":{quote(record.method)},'
+        f'"path":{quote(record.path)},{original}"status":{record.status},"rule":{quote(record.rule)},'
+        f'"route":{quote(record.route)},"cluster":{quote(record.cluster)},"upstream":{quote(record.upstream)},'
+        f'"attempts":{record.attempts},"duration_ms":{duration * 1000:.3f},'
+        f'"request_bytes":{record.request_bytes},"response_bytes":{record.response_bytes},'
+        f'"reason":{quote(record.reason)}}}\n'
+    ).encode("ascii")

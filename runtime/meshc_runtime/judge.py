@@ -1,0 +1,199 @@
+"""The verdict on one request: refused with a status, or admitted with all that is needed to send it on.
+
+The order is fixed: spelling, authorisation, limits, route. Whatever is not understood is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from meshc_runtime.access_log import AccessRecord
+from meshc_runtime.condition import Headers
+from meshc_runtime.http1_head import CHUNKED, HttpError, RequestHead, check_host
+from meshc_runtime.path import RefusedPathError, canonical_path
+from meshc_runtime.policy import CARRIED, InboundPolicy, OutboundPolicy, Policy
+from meshc_runtime.retry import RetryPolicy
+from meshc_runtime.route import UnknownHost
+
+REFUSALS: dict[int, bytes] = {
+    400: b"bad request\n",
+    403: b"forbidden\n",
+    404: b"no such host\n",
+    405: b"method not allowed\n",
+    408: b"request timeout\n",
+    417: b"expectation failed\n",
+    426: b"HTTP/1.1 required\n",
+    429: b"too many requests\n",
+    431: b"request head too large\n",
+    502: b"bad gateway\n",
+    503: b"service unavailable\n",
+    504: b"gateway timeout\n",
+    505: b"HTTP version not supported\n",
+}
+_NO_HEADERS: Headers = {}
+
+
+class RefusedRequestError(Exception):
+    """A request the proxy answers itself; `reason` is for the log, `text` for the caller."""
+
+    def __init__(self, status: int, reason: str, text: bytes | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.text = REFUSALS[status] if text is None else text
+
+
+class RefusedConnectionError(Exception):
+    """A connection that may send no requests; `kind` is the short word for the metric."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
+class DeniedError(RefusedRequestError):
+    """A request that authorisation refuses, by a rule or because no rule allows it."""
+
+
+class RateLimitedError(RefusedRequestError):
+    """A request over a limit."""
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(429, f"limit {limit}")
+        self.limit = limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """A request that may go on: the head to send (framing included), where to, and how to try it."""
+
+    head: bytes
+    cluster: str
+    timeout: float | None
+    retry: RetryPolicy | None
+
+
+def judge_inbound(
+    policy: InboundPolicy, caller: str, identity_line: bytes, head: RequestHead, record: AccessRecord
+) -> Admitted:
+    """Judge a request of an authenticated caller to this workload, and note the verdict in the record.
+
+    Raises:
+        RefusedRequestError: 400, 403 or 429.
+    """
+    path = _understand(head, record)
+    headers = head.headers() if policy.uses_headers else _NO_HEADERS
+    decision = policy.authorizer.decide(caller, head.method, path, headers)
+    record.rule = decision.rule or ""
+    if not decision.allowed:
+        raise DeniedError(403, "denied" if decision.rule else "not allowed")
+    limit = policy.limiter.exceeded(caller, headers)
+    if limit is not None:
+        raise RateLimitedError(limit)
+    record.cluster = "app"
+    return Admitted(
+        head=_forwarded_head(head, path, identity_line), cluster=policy.port.server_name, timeout=None, retry=None
+    )
+
+
+def judge_outbound(policy: Policy, head: RequestHead, random: Callable[[], float], record: AccessRecord) -> Admitted:
+    """Judge a request of the workload itself to the service its Host names, and note the verdict.
+
+    `random`, numbers in [0, 1), chooses among weighted destinations.
+
+    Raises:
+        RefusedRequestError: 400, 403, 404, or 503 for a protocol that is not carried.
+    """
+    name, port = check_host(head.host)
+    found = policy.hosts.find(name, port)
+    if isinstance(found, OutboundPolicy):
+        record.service = found.service.name
+        record.port = found.service.port
+    path = _understand(head, record)
+    if isinstance(found, UnknownHost):
+        if found is UnknownHost.NOT_GRANTED:
+            raise DeniedError(403, "no grant for this host")
+        raise RefusedRequestError(404, "host is not declared")
+    service = found.service
+    if service.protocol not in CARRIED:
+        raise RefusedRequestError(
+            503,
+            f"protocol {service.protocol} is not carried",
+            f"this proxy does not carry {service.protocol} yet\n".encode(),
+        )
+    headers = head.headers() if found.uses_headers else _NO_HEADERS
+    if found.authorizer is not None:
+        decision = found.authorizer.decide(policy.snapshot.workload.spiffe_id, head.method, path, headers)
+        record.rule = decision.rule or ""
+        if not decision.allowed:
+            raise DeniedError(403, "denied" if decision.rule else "not allowed")
+    route = found.routes.select(head.method, path, headers)
+    if route is None:
+        raise RefusedRequestError(503, "no route")
+    record.route = route.id
+    record.cluster = route.split.choose(random)
+    return Admitted(
+        head=_forwarded_head(head, path, b""), cluster=record.cluster, timeout=route.timeout, retry=route.retry
+    )
+
+
+def _understand(head: RequestHead, record: AccessRecord) -> str:
+    """The canonical path, once the request is one that this proxy carries."""
+    try:
+        path = canonical_path(head.path)
+    except RefusedPathError as error:
+        raise RefusedRequestError(400, str(error)) from None
+    record.path = path
+    if head.upgrade:
+        raise RefusedRequestError(403, "upgrade is not carried")
+    return path
+
+
+def _forwarded_head(head: RequestHead, path: str, identity_line: bytes) -> bytes:
+    lines = [f"{head.method} {path}{head.query} HTTP/1.1\r\nhost: {head.host}".encode("ascii"), *head.lines]
+    if head.length == CHUNKED:
+        lines.append(b"transfer-encoding: chunked")
+    elif head.length or head.declares_length:
+        lines.append(b"content-length: %d" % head.length)
+    lines.append(identity_line)
+    return b"\r\n".join(lines) + (b"\r\n\r\n" if identity_line else b"\r\n")
+
+
+def identity_line(own: str, peer: str, fingerprint: str) -> bytes:
+    """The header line that tells the app who calls (Envoy `x-forwarded-client-cert`)."""
+    return f"x-forwarded-client-cert: By={own};Hash={fingerprint};URI={peer}".encode("ascii")
+
+
+def refusal_bytes(status: int, text: bytes, *, head_only: bool, close: bool) -> bytes:
+    """A whole response of the proxy's own."""
+    reason = _REASONS.get(status, "")
+    return b"HTTP/1.1 %d %b\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n%b\r\n%b" % (
+        status,
+        reason.encode(),
+        len(text),
+        b"connection: close\r\n" if close else b"",
+        b"" if head_only else text,
+    )
+
+
+_REASONS = {
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    417: "Expectation Failed",
+    426: "Upgrade Required",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+    505: "HTTP Version Not Supported",
+}
+
+
+def refused_by_parser(error: HttpError) -> RefusedRequestError:
+    """The refusal of a message that broke HTTP."""
+    return RefusedRequestError(error.status, error.reason)

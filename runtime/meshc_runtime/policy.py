@@ -1,0 +1,125 @@
+"""A snapshot made ready to decide: rules, limits and routes compiled, names looked up once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from meshc_runtime.authorize import Authorizer
+from meshc_runtime.balance import WeightedSplit
+from meshc_runtime.rate_limit import RateLimiter
+from meshc_runtime.retry import RetryPolicy
+from meshc_runtime.route import HostTable, RouteTable
+from meshc_runtime.snapshot import InboundPort, OutboundService, Protocol, Route, Snapshot, SnapshotError
+
+CARRIED: frozenset[Protocol] = frozenset({"http"})
+"""The protocols this version of the proxy carries; the others are refused, never passed unjudged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundPolicy:
+    """One port of this workload: who may call, how often, and the app behind it."""
+
+    port: InboundPort
+    authorizer: Authorizer
+    limiter: RateLimiter
+    uses_headers: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutePolicy:
+    """Where a request goes and how it is tried; seconds, null for no timeout."""
+
+    id: str
+    split: WeightedSplit[str]
+    timeout: float | None
+    retry: RetryPolicy | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundPolicy:
+    """One port of a service this workload may call; the authorizer is null where the callee decides."""
+
+    service: OutboundService
+    authorizer: Authorizer | None
+    routes: RouteTable[RoutePolicy]
+    uses_headers: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything one proxy decides with."""
+
+    snapshot: Snapshot
+    inbound: dict[str, InboundPolicy]
+    hosts: HostTable[OutboundPolicy]
+
+    def inbound_port(self, server_name: str | None) -> InboundPolicy | None:
+        """The port a TLS client selects: the only one, or the one of its SNI."""
+        if len(self.inbound) == 1:
+            return next(iter(self.inbound.values()))
+        return self.inbound.get(server_name.lower()) if server_name else None
+
+
+def compile_policy(snapshot: Snapshot, clock: Callable[[], float]) -> Policy:
+    """Compile a snapshot; `clock` gives monotonic seconds to its rate limits.
+
+    Raises:
+        SnapshotError: a template or regular expression that cannot be compiled.
+    """
+    trust_domain = snapshot.workload.trust_domain
+    try:
+        inbound = {
+            port.server_name: InboundPolicy(
+                port=port,
+                authorizer=Authorizer(port.rules, trust_domain),
+                limiter=RateLimiter(port.limits, trust_domain, clock),
+                uses_headers=any(rule.condition is not None for rule in port.rules)
+                or any(limit.per_header is not None for limit in port.limits),
+            )
+            for port in snapshot.inbound
+        }
+        hosts: HostTable[OutboundPolicy] = HostTable(snapshot.mesh_hosts)
+        for service in snapshot.outbound:
+            policy = _compile_service(service, trust_domain)
+            hosts.add(service.hosts, service.port, default=service.default, service=policy)
+    except ValueError as error:
+        raise SnapshotError(str(error)) from None
+    return Policy(snapshot=snapshot, inbound=inbound, hosts=hosts)
+
+
+def _compile_service(service: OutboundService, trust_domain: str) -> OutboundPolicy:
+    rules = service.rules
+    return OutboundPolicy(
+        service=service,
+        authorizer=None if rules is None else Authorizer(rules, trust_domain),
+        routes=RouteTable([(route, _compile_route(route)) for route in service.routes]),
+        uses_headers=any(rule.condition is not None for rule in rules or ())
+        or any(route.condition is not None for route in service.routes),
+    )
+
+
+def _compile_route(route: Route) -> RoutePolicy:
+    return RoutePolicy(
+        id=route.id,
+        split=WeightedSplit([(destination.cluster, destination.weight) for destination in route.destinations]),
+        timeout=None if route.timeout_ms is None else route.timeout_ms / 1000,
+        retry=None if route.retry is None else RetryPolicy(route.retry),
+    )
+
+
+def uncarried(snapshot: Snapshot) -> list[str]:
+    """One warning for each port whose protocol this version refuses to carry."""
+    warnings = [
+        f"inbound port {port.number} of {port.service} speaks {port.protocol}, which this version does not carry: "
+        "its connections are closed"
+        for port in snapshot.inbound
+        if port.protocol not in CARRIED
+    ]
+    warnings += [
+        f"outbound {service.name}:{service.port} speaks {service.protocol}, which this version does not carry: "
+        "its requests are answered 503"
+        for service in snapshot.outbound
+        if service.protocol not in CARRIED
+    ]
+    return warnings

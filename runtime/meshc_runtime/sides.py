@@ -1,0 +1,104 @@
+"""The two halves of a proxy as its client connections meet them: who connects, and what judges their requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from meshc_runtime.access_log import AccessRecord
+from meshc_runtime.http1_head import RequestHead
+from meshc_runtime.judge import (
+    Admitted,
+    RefusedConnectionError,
+    RefusedRequestError,
+    identity_line,
+    judge_inbound,
+    judge_outbound,
+)
+from meshc_runtime.policy import CARRIED, InboundPolicy, Policy
+from meshc_runtime.stream import Stream
+from meshc_runtime.tls import IdentityError, PeerIdentities, asked_server_name
+from meshc_runtime.upstream import UpstreamCluster
+
+INBOUND = "inbound"
+OUTBOUND = "outbound"
+
+
+class InboundSide:
+    """One connection from the mesh: its peer is authenticated once, its port chosen once."""
+
+    direction = INBOUND
+
+    def __init__(self, policy: Policy, apps: Mapping[str, UpstreamCluster], identities: PeerIdentities) -> None:
+        self._policy = policy
+        self._apps = apps
+        self._identities = identities
+        self._caller = ""
+        self._identity_line = b""
+        self._port: InboundPolicy | None = None
+
+    def greet(self, stream: Stream) -> None:
+        """Read the peer's identity and the port it asked for.
+
+        Raises:
+            RefusedConnectionError: no identity, no such port, or one whose protocol is not carried.
+        """
+        session = None if stream.tls is None else stream.tls.session
+        try:
+            identity = self._identities.read(session)
+        except IdentityError as error:
+            raise RefusedConnectionError("identity", str(error)) from None
+        self._caller = identity.spiffe_id
+        port = self._policy.inbound_port(asked_server_name(session))
+        if port is None:
+            raise RefusedConnectionError("port", "no port for this server name")
+        if port.port.protocol not in CARRIED:
+            raise RefusedConnectionError("protocol", f"protocol {port.port.protocol} is not carried")
+        self._port = port
+        own = self._policy.snapshot.workload.spiffe_id
+        self._identity_line = identity_line(own, identity.spiffe_id, identity.fingerprint)
+
+    def new_record(self) -> AccessRecord:
+        """A record of a request of this peer."""
+        record = AccessRecord(direction=INBOUND, caller=self._caller)
+        if self._port is not None:
+            record.service = self._port.port.service
+            record.port = self._port.port.number
+        return record
+
+    def judge(self, head: RequestHead, record: AccessRecord) -> tuple[Admitted, UpstreamCluster]:
+        """Judge a request by the rules of the connection's port.
+
+        Raises:
+            RefusedRequestError: it is answered by the proxy itself.
+        """
+        if self._port is None:
+            raise RefusedRequestError(503, "no port")
+        admitted = judge_inbound(self._port, self._caller, self._identity_line, head, record)
+        return admitted, self._apps[admitted.cluster]
+
+
+class OutboundSide:
+    """Every connection from the workload's own app."""
+
+    direction = OUTBOUND
+
+    def __init__(self, policy: Policy, clusters: Mapping[str, UpstreamCluster], random: Callable[[], float]) -> None:
+        self._policy = policy
+        self._clusters = clusters
+        self._random = random
+
+    def greet(self, stream: Stream) -> None:
+        """Whoever reaches the loopback listener is the workload."""
+
+    def new_record(self) -> AccessRecord:
+        """A record of a request of the workload."""
+        return AccessRecord(direction=OUTBOUND, caller=self._policy.snapshot.workload.spiffe_id)
+
+    def judge(self, head: RequestHead, record: AccessRecord) -> tuple[Admitted, UpstreamCluster]:
+        """Judge a request by its Host.
+
+        Raises:
+            RefusedRequestError: it is answered by the proxy itself.
+        """
+        admitted = judge_outbound(self._policy, head, self._random, record)
+        return admitted, self._clusters[admitted.cluster]
