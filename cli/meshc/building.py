@@ -6,13 +6,13 @@ import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
-from meshc_compiler.examples import run_examples
 from meshc_compiler.ir.dump import dump_mesh
 
 from meshc.compiling import compile_paths
 from meshc.reporting import Reporting
 from meshc.version import compiler_version
 from meshc_backends.build import BuildInput, BuildResult, build
+from meshc_compiler.examples import run_examples
 from meshc_compiler.ir.mesh import Mesh
 from meshc_lang.diagnostic import has_errors
 

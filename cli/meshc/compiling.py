@@ -9,16 +9,14 @@ import click
 from meshc.reporting import Reporting
 
 if TYPE_CHECKING:
-    from meshc_compiler.pipeline import CompileResult
-
     from meshc_compiler.ir.mesh import MeshIndex
+    from meshc_compiler.pipeline import CompileResult
 
 
 def compile_paths(paths: tuple[str, ...]) -> CompileResult:
     """Compile the files and directories that were named."""
-    from meshc_compiler.pipeline import compile_program
-
     from meshc_compiler.loader import DiskReader
+    from meshc_compiler.pipeline import compile_program
 
     return compile_program(paths, DiskReader())
 

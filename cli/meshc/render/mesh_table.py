@@ -65,12 +65,12 @@ def _runs(instance: Instance) -> str:
 
 def _examples(plan: LocalPlan) -> list[str]:
     """Return a call for each of the first edges: whether it is allowed, the answer says."""
-    examples: list[str] = []
+    examples: dict[str, str] = {}
     for instance in sorted(plan.instances, key=lambda one: one.workload.name != INGRESS):
         call = next(_calls(plan, instance), None)
         if call is not None:
-            examples.append(call)
-    return examples[:_MOST_EXAMPLES]
+            examples.setdefault(instance.workload.name, call)
+    return list(examples.values())[:_MOST_EXAMPLES]
 
 
 def _calls(plan: LocalPlan, instance: Instance) -> Iterator[str]:

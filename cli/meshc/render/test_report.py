@@ -1,0 +1,71 @@
+"""What came of the test blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshc.render.json import document, span_json
+from meshc.render.terminal import Ink, Terminal
+from meshc.render.text import counted
+
+if TYPE_CHECKING:
+    from meshc_compiler.examples import CaseResult
+    from meshc_compiler.ir.mesh import MeshIndex
+
+
+def test_text(cases: tuple[CaseResult, ...], terminal: Terminal, *, quiet: bool) -> str:
+    """Return the cases under their tests' names; a failed one with what was expected and what is the case."""
+    lines: list[str] = []
+    test = None
+    for case in cases:
+        if quiet and case.passed:
+            continue
+        if case.test != test:
+            test = case.test
+            lines.append(terminal.paint(terminal.safe(test), Ink.STRONG))
+        if case.passed:
+            mark = terminal.paint(terminal.safe("✓"), Ink.GOOD)
+            lines.append(f"  {mark} {terminal.safe(case.request)} is {terminal.safe(case.expected)}")
+        else:
+            mark = terminal.paint(terminal.safe("✗"), Ink.ERROR)
+            place = f" ({terminal.safe(str(case.span))})" if case.span is not None else ""
+            lines.append(f"  {mark} {terminal.safe(case.request)}{place}")
+            lines.append(f"      expected {terminal.safe(case.expected)}")
+            lines.append(f"      actually {terminal.safe(case.actual)}")
+    failed = sum(not case.passed for case in cases)
+    if not cases:
+        total = "the program has no test blocks"
+    else:
+        total = f"{counted(len(cases), 'case')}, " + (f"{failed} failed" if failed else "all as expected")
+    lines.append(terminal.paint(total, Ink.ERROR if failed else Ink.STRONG))
+    return "\n".join(lines) + "\n"
+
+
+def test_document(index: MeshIndex, cases: tuple[CaseResult, ...]) -> str:
+    """Return the cases as JSON. Coverage counts rules and routes: all, and those that decide some case."""
+    rules = {(rule.callee, rule.port, rule.id) for rule in index.mesh.rules}
+    routes = {(route.service, route.port, rule.id) for route in index.mesh.routes for rule in route.rules}
+    decided = {(rule.callee, rule.port, rule.id) for case in cases for rule in case.decision.rules}
+    routed = {
+        (route.service, route.port, case.decision.route_rule.id)
+        for case in cases
+        if case.decision.route_rule is not None
+        for route in index.mesh.routes
+        if route.service == case.decision.request.callee and case.decision.route_rule in route.rules
+    }
+    return document(
+        cases=[
+            {
+                "name": case.name,
+                "passed": case.passed,
+                "expected": case.expected,
+                "actual": case.actual,
+                "span": span_json(case.span),
+            }
+            for case in cases
+        ],
+        coverage={
+            "classes": len(rules) + len(routes),
+            "covered": len(rules & decided) + len(routes & routed),
+        },
+    )
