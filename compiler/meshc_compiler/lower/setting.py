@@ -16,6 +16,7 @@ from meshc_lang.diagnostic import Label
 from meshc_lang.source import Span
 from meshc_lang.tree.node import Name, Text
 from meshc_lang.tree.value import Block, Duration, Integer, Range, Switch, Value
+from meshc_lang.units import print_duration, print_percent
 
 CONDITIONS = (
     "connect-failure",
@@ -208,3 +209,19 @@ SETTING_NAMES = {
     "idempotent": "retry idempotent",
 }
 """The fields of `Settings` as the language spells them."""
+
+
+def setting_text(name: str, value: object) -> str:
+    """Return the value of a field of `Settings` as the language spells it."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case Backoff():
+            return f"{print_duration(value.low_ns)}..{print_duration(value.high_ns)}"
+        case tuple():
+            return f"[{', '.join(map(str, value))}]"
+        case int() if name.endswith("_ns"):
+            return print_duration(value) if value else "off"
+        case int() if name == "retry_budget":
+            return print_percent(value)
+    return str(value)

@@ -199,7 +199,7 @@ class GroupTable:
                 bearers = self._bearers(condition.attribute)
                 if not isinstance(condition.value, ListValue):
                     self._refuse('`in` takes a list, for example `in ["a", "b"]`', condition.value.span)
-                return None
+                    return None
                 texts = [self._text(item) for item in condition.value.items]
                 if bearers is None or None in texts:
                     return None

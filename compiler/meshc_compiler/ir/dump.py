@@ -1,0 +1,96 @@
+"""The mesh as canonical JSON: for goldens, for digests, for people who want to see it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from functools import cache
+from typing import Any
+
+from meshc_compiler.ir.identity import SpiffeId
+from meshc_compiler.ir.match import PathRegex, PathTemplate
+from meshc_compiler.ir.mesh import Mesh
+from meshc_lang.request import Request
+from meshc_lang.source import Span
+
+_UNIONS = frozenset(
+    {
+        "AllOf",
+        "AnyCaller",
+        "AnyOf",
+        "ExpectAllowed",
+        "ExpectDenied",
+        "ExpectRetries",
+        "ExpectRouted",
+        "ExpectTimeout",
+        "HeaderOneOf",
+        "HeaderPresent",
+        "Never",
+        "Not",
+        "Only",
+        "TheseCallers",
+    }
+)
+"""The members of closed unions: their kind must be said."""
+
+
+def dump_mesh(mesh: Mesh, *, spans: bool = False) -> str:
+    """Return the mesh as indented JSON with a line end: equal meshes, equal text.
+
+    Fields that hold nothing are left out. With `spans` each part says where it was written, as `file:line:column`.
+    """
+    return json.dumps(_value(mesh, spans), indent=2, ensure_ascii=False) + "\n"
+
+
+def mesh_digest(mesh: Mesh) -> str:
+    """Return the SHA-256 (hexadecimal) of what the mesh says; where it was written does not count."""
+    return digest_of(mesh)
+
+
+def digest_of(part: object) -> str:
+    """Return the SHA-256 (hexadecimal) of any part of the IR, for example a workload's slice."""
+    text = json.dumps(_value(part, False), separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _value(value: Any, spans: bool) -> Any:
+    match value:
+        case None | bool() | int() | str() if not isinstance(value, Enum):
+            return value
+        case Enum():
+            return value.value if isinstance(value, str) else value.name.lower()
+        case SpiffeId() | PathTemplate() | PathRegex() | Span():
+            return str(value)
+        case Request():
+            return value.text
+        case tuple():
+            return [_value(item, spans) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return _record(value, spans)
+    raise TypeError(f"the IR has no {type(value).__name__}")
+
+
+def _record(value: Any, spans: bool) -> dict[str, Any]:
+    kind = type(value)
+    record: dict[str, Any] = {"kind": kind.__name__} if kind.__name__ in _UNIONS else {}
+    for name in _field_names(kind):
+        held = getattr(value, name)
+        if held is None or (name == "origin" and not spans) or (held == () and name != "segments"):
+            continue
+        written = _value(held, spans)
+        if written != {}:
+            record[name] = written
+    return record
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    # The place comes first, so that it is read before what stands there.
+    return tuple(_origin_first(field.name for field in fields(kind)))
+
+
+def _origin_first(names: Iterable[str]) -> list[str]:
+    return sorted(names, key=lambda name: name != "origin")

@@ -1,0 +1,167 @@
+"""Why a request fares as it does: its rules, its route, where each setting comes from, and what would change it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from meshc_compiler.evaluate import Decision, Reason, evaluate, port_of
+from meshc_compiler.ir.match import PathTemplate, RequestMatch
+from meshc_compiler.ir.mesh import Mesh, MeshIndex
+from meshc_compiler.ir.policy import Effect, Rule, TheseCallers
+from meshc_compiler.ir.setting import Settings
+from meshc_compiler.ir.workload import ServicePort
+from meshc_compiler.lower.sentence import callee_text, match_text
+from meshc_compiler.lower.setting import SETTING_NAMES, setting_text
+from meshc_compiler.lower.template import parse_template
+from meshc_compiler.request import resolve_request
+from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix
+from meshc_lang.parser import parse_request
+from meshc_lang.request import Request
+from meshc_lang.source import Span
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+_PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~%!$&'()+=:@/-]*\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """The fate of one request and its reasons.
+
+    `settings` are as stated, so that each has its scope and place, `off` included; `decision.settings` are those in
+    effect. `flip` is the smallest change that would turn the decision, where one is known; it was tried out.
+    """
+
+    request: Request
+    decision: Decision
+    settings: Settings
+    flip: Fix | None = None
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that decide: the allows that match an allowed request, the denies that match a denied one."""
+        return self.decision.rules
+
+    @property
+    def route_span(self) -> Span | None:
+        """Where the winning rule of the route stands; None for the default target."""
+        rule = self.decision.route_rule
+        return None if rule is None else rule.origin
+
+
+def explain_text(index: MeshIndex, text: str) -> tuple[Explanation | None, tuple[Diagnostic, ...]]:
+    """Explain a request in the notation of tests; None with diagnostics where it cannot be read or resolved."""
+    request, diagnostics = parse_request(text)
+    if request is None or diagnostics:
+        return None, diagnostics
+    resolved, diagnostics = resolve_request(index, request)
+    return (None if resolved is None else explain(index, resolved)), diagnostics
+
+
+def explain(index: MeshIndex, request: Request, *, flip: bool = True) -> Explanation:
+    """Explain a request that was resolved. Without `flip` no remedy is looked for: for long batches."""
+    decision = evaluate(index, request)
+    settings = Settings()
+    if decision.allowed and decision.settings != settings:
+        settings = index.stated(request.caller, request.callee, decision.route_rule)
+    remedy = _missing_allow(index, decision) if flip and decision.reason is Reason.NO_ALLOW else None
+    return Explanation(request=request, decision=decision, settings=settings, flip=remedy)
+
+
+def _missing_allow(index: MeshIndex, decision: Decision) -> Fix | None:
+    """Return the allow that would let a refused request pass, written behind the others about the callee."""
+    request = decision.request
+    port = port_of(index, request)
+    workload = index.workloads.get(request.caller)
+    place = _place(index, request.callee)
+    if port is None or workload is None or place is None or decision.path is None:
+        return None
+    match = _match_of(request, decision.path, port)
+    if match is None:
+        return None
+    rule = Rule(
+        id="",
+        effect=Effect.ALLOW,
+        callers=TheseCallers((workload.spiffe_id,)),
+        callee=request.callee,
+        port=port.number,
+        match=match,
+    )
+    if not evaluate(_with_rule(index, request, rule), request).allowed:
+        return None
+    caller = workload.name
+    line = f"allow {caller} -> {callee_text(request.callee, port)} : {match_text(match, port.protocol)}"
+    return Fix(
+        title=f"add `{line}`",
+        applicability=Applicability.UNSAFE,
+        edits=(Edit(place, f"\n{line}"),),
+    )
+
+
+def _match_of(request: Request, path: str, port: ServicePort) -> RequestMatch | None:
+    """Return the narrowest grant that can be written for a request."""
+    if not port.protocol.is_http:
+        return RequestMatch()
+    template = parse_template(path)
+    if request.method not in _METHODS or not isinstance(template, PathTemplate) or not _PLAIN_PATH.match(path):
+        return None
+    if port.protocol.value == "grpc" and (request.method != "POST" or len(template.segments) != 2):
+        return None
+    return RequestMatch(methods=(request.method,), path=template)
+
+
+def _with_rule(index: MeshIndex, request: Request, rule: Rule) -> MeshIndex:
+    """Return the small part of a mesh that decides about a request, with one rule more."""
+    mesh = index.mesh
+    service, external = index.services.get(request.callee), index.externals.get(request.callee)
+    caller = index.workloads.get(request.caller)
+    small = replace(
+        Mesh(name=mesh.name, trust_domain=mesh.trust_domain, workloads=(), services=()),
+        workloads=() if caller is None else (caller,),
+        services=() if service is None else (service,),
+        externals=() if external is None else (external,),
+        rules=(*index.rules_of(request.callee, rule.port), rule),
+    )
+    return MeshIndex(small)
+
+
+def _place(index: MeshIndex, callee: str) -> Span | None:
+    """Return where a sentence about the callee is best added: at the end of the line of the last one, or of its own."""
+    service, external = index.services.get(callee), index.externals.get(callee)
+    ports = [port.number for port in service.ports] if service else [external.port.number] if external else []
+    spans = [
+        rule.origin
+        for number in ports
+        for rule in index.rules_of(callee, number)
+        if rule.origin is not None and rule.effect is Effect.ALLOW
+    ]
+    named = service or external
+    if not spans and named is not None and named.origin is not None:
+        spans = [named.origin]
+    if not spans:
+        return None
+    last = max(spans, key=lambda span: span.sort_key)
+    return _after_statement(last)
+
+
+def _after_statement(span: Span) -> Span:
+    """Return the end of the line on which the statement around a span ends: past the brace of its block, if any."""
+    text = span.source.text
+    line_start = text.rfind("\n", 0, span.start) + 1
+    at = span.end
+    if not text[line_start : span.start].lstrip().startswith(("allow", "deny", "service", "external")):
+        closing = re.compile(r"^[ \t]*\}", re.MULTILINE).search(text, at)
+        at = closing.end() if closing is not None else len(text)
+    end = text.find("\n", at)
+    end = len(text) if end == -1 else end
+    return Span(span.source, end, end)
+
+
+def settings_rows(settings: Settings) -> tuple[tuple[str, str, str, Span | None], ...]:
+    """Return what is stated as rows: the language's name of the setting, its value in text, its scope, its place."""
+    rows = []
+    for field, name in SETTING_NAMES.items():
+        stated = getattr(settings, field)
+        if stated is not None:
+            rows.append((name, setting_text(field, stated.value), stated.scope.name.lower(), stated.origin))
+    return tuple(rows)
