@@ -12,14 +12,15 @@ from enum import Enum
 from typing import assert_never
 
 # Segments that are not empty and do not start with a dot, without escapes: canonical as they are.
-_PLAIN = re.compile(r"(?:/[!$&-\-0-;=@-Z_a-z~][!$&-.0-;=@-Z_a-z~]*+)*+/?")
+_PLAIN = re.compile(r"(?:/[!$&-\-0-;=@-\[\]_a-z~][!$&-.0-;=@-\[\]_a-z~]*+)*+/?")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _REFUSED_ESCAPES = re.compile(r"%(?:2[Ff]|5[Cc]|00)")
 _FOREIGN = re.compile(r"[\"<>^`{|}]")
 _NOT_VISIBLE = re.compile(r"[^\x21-\x7e]")
-_DOTS_THEN_PARAMETER = re.compile(r"(?:^|/)\.\.?;")
+_SLASHES = re.compile(r"/{2,}")
+_DOTS_THEN_PARAMETER = re.compile(r"/\.\.?;")
 
 
 class RefusedPathError(ValueError):
@@ -27,9 +28,11 @@ class RefusedPathError(ValueError):
 
 
 def canonical_path(path: str) -> str:
-    r"""The one spelling of a request path (without query), RFC 3986 section 6.2.2, slashes merged last, as Envoy does.
+    r"""The one spelling of a request path (without query).
 
-    Characters that no path may hold (RFC 3986 section 3.3) are escaped.
+    Escapes of unreserved characters are decoded and the others written in upper case (RFC 3986 section 6.2.2),
+    characters that no path may hold are escaped (section 3.3), dot segments resolved (section 5.2.4), never
+    above the root, and slashes merged: in Envoy's order.
 
     Raises:
         RefusedPathError: not absolute, an escaped slash, backslash or NUL, a malformed escape, a byte outside
@@ -50,11 +53,11 @@ def canonical_path(path: str) -> str:
             raise RefusedPathError("the path escapes a slash, a backslash or NUL")
         path = _ESCAPE.sub(_normal_escape, path)
     path = _FOREIGN.sub(_escape, path)
-    if "." not in path:
-        return _merge_slashes(path)
-    if _DOTS_THEN_PARAMETER.search(path):
-        raise RefusedPathError("the path has a dot segment with a parameter")
-    return _merge_slashes(_resolve_dots(path) if "/." in path else path)
+    if "/." in path:
+        if _DOTS_THEN_PARAMETER.search(path):
+            raise RefusedPathError("the path has a dot segment with a parameter")
+        path = _resolve_dots(path)
+    return _SLASHES.sub("/", path)
 
 
 def _normal_escape(escape: re.Match[str]) -> str:
@@ -64,12 +67,6 @@ def _normal_escape(escape: re.Match[str]) -> str:
 
 def _escape(character: re.Match[str]) -> str:
     return f"%{ord(character[0]):02X}"
-
-
-def _merge_slashes(path: str) -> str:
-    while "//" in path:
-        path = path.replace("//", "/")
-    return path
 
 
 def _resolve_dots(path: str) -> str:
