@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -130,6 +131,15 @@ class EnvoyMesh:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    @contextlib.contextmanager
+    def restarted(self, instance: str) -> Iterator[None]:
+        """Start a sidecar anew, for instance after its certificate was replaced."""
+        sidecar = self.sidecars[instance]
+        sidecar.stop()
+        sidecar.start()
+        sidecar.wait_ready()
+        yield
 
     def outbound(self, instance: str) -> int:
         """Return the port on which an instance's sidecar takes its calls."""

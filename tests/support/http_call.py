@@ -75,6 +75,7 @@ def exchange(
 ) -> Answer:
     """Send bytes to a port of loopback and read one response. Raises OSError if the peer closes without one."""
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as plain:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a handshake is several small writes
         sock: socket.socket = plain
         if tls is not None:
             sock = tls.wrap_socket(plain, server_hostname=server_name)
