@@ -46,7 +46,7 @@ def _show_mesh(program: Path, folder: Path, terminal: Terminal) -> int:
     _say()
     _title(f"meshc up {program}", terminal)
     index = mesh_or_exit((str(program),), Reporting())
-    plan = plan_mesh(index, UpFile(), free_ports())
+    plan = plan_mesh(index, UpFile(), free_ports(folder / "up"))
     with LocalMesh(plan, folder / "up", datetime.now(UTC)) as mesh:
         problems = mesh.start()
         Reporting().tell(problems)

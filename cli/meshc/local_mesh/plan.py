@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from meshc_compiler.ir.workload import Service, ServicePort, Workload
 LOOPBACK = "127.0.0.1"
 FIRST_PORT, LAST_PORT = 21000, 32000
 """Below the ports that Linux gives to outgoing connections (ip(7), ip_local_port_range), so that none is snatched."""
+_BLOCKS, _BLOCK = 90, 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +77,13 @@ class LocalPlan:
         )
 
 
-def free_ports(first: int = FIRST_PORT) -> Iterator[int]:
-    """Yield ports of the loopback that nobody listens on, in order, so that a mesh gets the same ones again."""
-    for port in range(first, LAST_PORT):
+def free_ports(folder: Path) -> Iterator[int]:
+    """Yield ports of the loopback that nobody listens on, in order.
+
+    Where the search begins follows from the run folder: a mesh gets the same ports again, and two do not compete.
+    """
+    first = FIRST_PORT + zlib.crc32(os.fsencode(folder.absolute())) % _BLOCKS * _BLOCK
+    for port in (*range(first, LAST_PORT), *range(FIRST_PORT, first)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

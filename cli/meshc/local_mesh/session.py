@@ -49,7 +49,7 @@ def run_until_stopped(index: MeshIndex, up_file: Path, folder: Path, *, follow_l
         Reporting().tell(problems)
         return 1
     with _stop_flag() as stop:
-        mesh = LocalMesh(plan_mesh(index, up, free_ports()), folder, datetime.now(UTC))
+        mesh = LocalMesh(plan_mesh(index, up, free_ports(folder)), folder, datetime.now(UTC))
         try:
             problems = mesh.start()
             Reporting().tell(problems)
