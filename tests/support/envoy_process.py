@@ -132,6 +132,10 @@ class EnvoyProcess:
             time.sleep(0.05)
         raise AssertionError(f"no such line in the access log of {self.name}: {self.access_log}")
 
+    def logged_request(self, request_id: str) -> dict[str, Any]:
+        """Wait for the line of a request that bore this `x-request-id`."""
+        return self.logged(lambda line: line["request_id"] == request_id)
+
     def __enter__(self) -> Self:
         self.start()
         try:

@@ -224,16 +224,16 @@ def test_a_denied_caller_is_not_told_why_but_the_log_is(mesh: EnvoyMesh) -> None
     answer = ask(mesh, "/tree/secret", x_request_id="denied-1")
     assert (answer.status, answer.body) == (403, b"forbidden\n")
     assert answer.get("server") is None
-    line = mesh.sidecars["api"].logged(lambda line: line["request_id"] == "denied-1")
+    line = mesh.sidecars["api"].logged_request("denied-1")
     assert line["rule"] == "deny any -> api * /tree/secret/**"
     assert (line["status"], line["direction"], line["callee"], line["port"]) == (403, "inbound", "api", 8080)
     assert line["caller"] == str(spiffe("web"))
     ask(mesh, "/tree/a?token=secret", x_request_id="allowed-1")
-    line = mesh.sidecars["api"].logged(lambda line: line["request_id"] == "allowed-1")
+    line = mesh.sidecars["api"].logged_request("allowed-1")
     assert line["rule"] == "allow web -> api GET|HEAD /tree/**"
     assert line["path"] == "/tree/a"
     ask(mesh, "/nowhere", x_request_id="nobody-1")
-    assert mesh.sidecars["api"].logged(lambda line: line["request_id"] == "nobody-1")["rule"] is None
+    assert mesh.sidecars["api"].logged_request("nobody-1")["rule"] is None
 
 
 def test_rules_have_counters(mesh: EnvoyMesh) -> None:

@@ -72,8 +72,8 @@ FORWARDED = [
     (b"/a?x=//../%2f\\y&z=%41", "/a?x=//../%2f\\y&z=%41"),
 ]
 
-# What the semantics refuse and Envoy cannot be told to: its normalisation is done before anything could look. It decides
-# on what it forwards, so rules hold.
+# What the semantics refuse and Envoy cannot be told to: its normalisation is done before anything could look. It
+# decides on what it forwards, so rules hold.
 TREATED_AS = [
     (b"/a\\b", "/a/b"),
     (b"/a\\..\\b", "/b"),
@@ -161,10 +161,10 @@ def as_an_application_reads(target: str) -> str:
 
 
 PIECES = [
-    "admin", "%61dmin", "adm%69n", "ADMIN", "x", "/", "//", "\\", "%2f", "%2F", "%5c", "%252f", ".", "..", "%2e", "%2E%2e",
-    "%252e", ";", ";a=b", "..;", "%3b", "?", "#", "%", "%%", "%3", "%32", "%33", "%36", "1", "2e", "61", "%00", "%09", " ",
-    "\x00", "\x7f", "\xa0", "%c0%af", "%uff0f", "{", "*",
-]  # fmt: skip
+    *("admin", "%61dmin", "adm%69n", "ADMIN", "x", "1", "2e", "61", "{", "*", " ", "?", "#"),
+    *("/", "//", "\\", "%2f", "%2F", "%5c", "%252f", ".", "..", "%2e", "%2E%2e", "%252e", ";", ";a=b", "..;", "%3b"),
+    *("%", "%%", "%3", "%32", "%33", "%36", "%00", "%09", "\x00", "\x7f", "\xa0", "%c0%af", "%uff0f"),
+]
 
 
 @settings(

@@ -41,7 +41,7 @@ def retrying(callee: str) -> Route:
                 f"on {condition}",
                 match(f"/{condition}"),
                 (callee, None, 100),
-                settings=settings(limit=TRIES - 1, on=(condition,), per_try_ms=300, backoff_ms=(1, 1)),
+                settings=settings(limit=TRIES - 1, on=(condition,), per_try_ms=200, backoff_ms=(1, 1)),
             )
             for condition in CONDITIONS
         ),
@@ -152,10 +152,10 @@ class TestRoutes:
 
     def test_the_log_names_the_rule(self, mesh: EnvoyMesh) -> None:
         ask(mesh, "/v1/x", host="api", x_beta="1", x_request_id="route-1")
-        line = mesh.sidecars["web"].logged(lambda line: line["request_id"] == "route-1")
+        line = mesh.sidecars["web"].logged_request("route-1")
         assert (line["route"], line["callee"], line["port"], line["direction"]) == ("beta", "api", 8080, "outbound")
         ask(mesh, "/other", host="api", x_request_id="route-2")
-        line = mesh.sidecars["web"].logged(lambda line: line["request_id"] == "route-2")
+        line = mesh.sidecars["web"].logged_request("route-2")
         assert (line["route"], line["attempts"], line["status"]) == ("otherwise", 1, 200)
 
 
@@ -204,13 +204,13 @@ class TestRetries:
     def test_what_a_per_try_timeout_counts_as(self, mesh: EnvoyMesh) -> None:
         for condition in CONDITIONS:
             tries = TRIES if condition in {"5xx", "gateway-error", "reset"} else 1
-            assert self.tries(mesh, condition, *[Behaviour(stall=0.6)] * TRIES) == (504, tries), condition
+            assert self.tries(mesh, condition, *[Behaviour(stall=0.35)] * TRIES) == (504, tries), condition
 
     def test_what_a_refused_connection_counts_as(self, mesh: EnvoyMesh) -> None:
         for condition in CONDITIONS:
             answer = ask(mesh, f"/{condition}", host="gone", x_request_id=f"gone-{condition}")
             assert (answer.status, answer.body) == (503, b"service unavailable\n")
-            line = mesh.sidecars["web"].logged(lambda line, id_=f"gone-{condition}": line["request_id"] == id_)
+            line = mesh.sidecars["web"].logged_request(f"gone-{condition}")
             retried = condition in {"5xx", "connect-failure", "gateway-error", "reset"}
             assert line["attempts"] == (TRIES if retried else 1), condition
             assert "UF" in line["flags"]
@@ -266,9 +266,8 @@ class TestBudgets:
         tries = self.tries(mesh, "/budget")
         assert self.CALLS < tries < 2 * self.CALLS
         metrics = call(mesh.listeners["web"].metrics.port, "GET", "/stats/prometheus").body.decode()
-        overflow = [
-            line for line in metrics.splitlines() if line.startswith("envoy_cluster_upstream_rq_retry_overflow{")
-        ]
+        name = "envoy_cluster_upstream_rq_retry_overflow{"
+        overflow = [line for line in metrics.splitlines() if line.startswith(name)]
         over = {line.split('"')[1]: int(line.split()[-1]) for line in overflow}
         assert over["app_8080 budget 20%"] == 2 * self.CALLS - tries
         assert over["app_8080"] == 0
@@ -299,6 +298,6 @@ def test_a_callee_with_another_identity_is_not_spoken_to(mesh: EnvoyMesh) -> Non
     with mesh.restarted("impostor"):
         answer = ask(mesh, "/", host="impostor", x_request_id="impostor-1")
         assert answer.status == 503
-        line = mesh.sidecars["web"].logged(lambda line: line["request_id"] == "impostor-1")
+        line = mesh.sidecars["web"].logged_request("impostor-1")
         assert "CERTIFICATE_VERIFY_FAILED" in line["tls_failure"]
     assert backend.seen == []
