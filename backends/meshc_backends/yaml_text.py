@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 YamlValue: TypeAlias = "bool | int | str | Sequence[YamlValue] | Mapping[str, YamlValue] | None"
@@ -97,6 +98,7 @@ def _inline(value: YamlValue) -> str:
             return "[]"
 
 
+@lru_cache(maxsize=1024)  # the same few dozen words, thousands of times
 def _key(key: str) -> str:
     text = _scalar(key)
     if len(text) > _LONGEST_KEY:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from meshc_backends.finding import finding, reason_of
 from meshc_lang.codes import targets
 from meshc_lang.diagnostic import Code, Diagnostic
-from meshc_lang.source import SourceText
 
 _LOCK = "lock"
 _OTHERS = 0o077
@@ -37,9 +37,7 @@ class Strongroom:
     def finding(self, code: Code, name: str | None, message: str, help: str) -> Diagnostic:  # noqa: A002 - its name
         """Return a finding about one of the files, or about the directory itself (name None)."""
         path = self.directory if name is None else self.directory / name
-        return Diagnostic(
-            code=code, message=message, help=help, primary=SourceText(str(path), "").span(0, 0), subject="authority"
-        )
+        return finding(code, path, message, help)
 
     def refuse(self, code: Code, name: str | None, message: str, help: str) -> AuthorityRefusedError:  # noqa: A002
         """Return the exception to raise: a finding about one of the files, or the directory."""
@@ -133,7 +131,7 @@ class Strongroom:
         return self.refuse(
             targets.AUTHORITY_UNREADABLE,
             name,
-            f"the certificate authority cannot be used: `{path}`: {error.strerror or error}",
+            f"the certificate authority cannot be used: `{path}`: {reason_of(error)}",
             "put the permissions right, or name another directory for the authority",
         )
 

@@ -84,7 +84,7 @@ def _narrowed(index: MeshIndex, service: Service) -> str | None:
         what.append("which of its ports each caller may use")
     if not what:
         return None
-    return f"a network policy sees connections to the sidecar and no more; its sidecar decides {', and '.join(what)}"
+    return f"a network policy sees connections and no more: the sidecar decides {', and '.join(what)}"
 
 
 def _callers(rules: tuple[Rule, ...]) -> frozenset[SpiffeId] | None:

@@ -192,6 +192,9 @@ ROOT_KEY_AWAY = Code(
     ),
 )
 
+_MESH = 'edition 2026\n\nmesh shop { trust-domain: "shop.example" }\n\n'
+_API_V1 = _MESH + "service api {\n  port: 8080/http\n  versions: [v1, v2]\n}\nallow ingress -> api : GET /**\n"
+
 KUBERNETES_NAME = Code(
     id="MSH850",
     name="kubernetes-name",
@@ -202,6 +205,8 @@ KUBERNETES_NAME = Code(
         "most (253 for some). The API server would refuse the object halfway through an apply; the build says so "
         "first."
     ),
+    bad=_MESH + 'service web {\n  port: 8080/http\n  selector: {app: "the web"}\n}\nallow ingress -> web : GET /**\n',
+    good=_MESH + 'service web {\n  port: 8080/http\n  selector: {app: "the-web"}\n}\nallow ingress -> web : GET /**\n',
 )
 
 KUBERNETES_NAME_TAKEN = Code(
@@ -213,6 +218,8 @@ KUBERNETES_NAME_TAKEN = Code(
         "The headless Service of version `v1` of `api` is called `api-v1-mesh`, and so is that of a service `api-v1`. "
         "The later would overwrite the earlier, and calls would reach the wrong pods."
     ),
+    bad=_API_V1 + "service api-v1 { port: 8080/http }\nallow ingress -> api-v1 : GET /**\n",
+    good=_API_V1 + "service api-first { port: 8080/http }\nallow ingress -> api-first : GET /**\n",
 )
 
 KUBERNETES_SELECTOR = Code(
@@ -224,6 +231,10 @@ KUBERNETES_SELECTOR = Code(
         "An empty selector finds every pod of the namespace, and one that also finds another workload's pods sends "
         "calls to pods with another identity. Either way a network policy would open more than the program says."
     ),
+    bad=_API_V1
+    + 'service admin {\n  port: 80/http\n  selector: {app: "api", tier: "x"}\n}\nallow ingress -> admin : GET /**\n',
+    good=_API_V1
+    + 'service admin {\n  port: 80/http\n  selector: {app: "admin", tier: "x"}\n}\nallow ingress -> admin : GET /**\n',
 )
 
 KUBERNETES_TOO_LARGE = Code(

@@ -243,16 +243,22 @@ def test_a_file_in_place_of_the_parent_is_refused(
     assert refused(build(shop, now)) == "MSH840"
 
 
-def test_a_failed_write_leaves_nothing_behind(
-    build: Build, shop: MeshIndex, now: datetime, authority: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("good_writes", range(6))
+def test_a_write_that_fails_leaves_nothing_half_made(
+    build: Build, shop: MeshIndex, now: datetime, authority: Path, monkeypatch: pytest.MonkeyPatch, good_writes: int
 ) -> None:
+    calls = iter(range(100))
+
     def fsync(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
+        if next(calls) == good_writes:
+            raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fsync)
         emission = build(shop, now)
     assert refused(emission) == "MSH840"
-    assert "No space left" in emission.diagnostics[0].message
-    assert not any("key" in path.name for path in authority.iterdir())
+    assert "no space left" in emission.diagnostics[0].message
+    assert set(content(authority)) <= {".gitignore", "lock", ROOT, INTERMEDIATE}
+    kept = content(authority)
     assert build(shop, now).diagnostics == ()
+    assert kept.items() <= content(authority).items()

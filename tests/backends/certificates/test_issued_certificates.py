@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -230,3 +232,15 @@ def test_secret_artifacts_do_not_show_themselves(build: Build, shop: MeshIndex, 
     key = next(a for a in build(shop, now).artifacts if a.secret)
     assert isinstance(key, Artifact)
     assert repr(key) == "Artifact('certs/api/key.pem', [redacted])"
+
+
+def test_the_table_of_targets_costs_no_cryptography() -> None:
+    code = "import sys; from meshc_backends.certificates import CERTS; print(CERTS.name, 'cryptography' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.stdout == "certs False\n"
