@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
-
-from meshc_compiler.ir.dump import dump_mesh
 
 from meshc.compiling import compile_paths
 from meshc.reporting import Reporting
 from meshc.version import compiler_version
 from meshc_backends.build import BuildInput, BuildResult, build
 from meshc_compiler.examples import run_examples
-from meshc_compiler.ir.mesh import Mesh
-from meshc_lang.diagnostic import has_errors
+from meshc_compiler.ir.dump import mesh_digest
 
 
 def build_program(
@@ -26,11 +22,11 @@ def build_program(
     """
     compiled = compile_paths(program)
     findings = compiled.diagnostics
-    if compiled.index is None or has_errors(findings) or reporting.status(findings):
+    if compiled.index is None or not compiled.buildable or reporting.status(findings):
         return BuildResult(written=False, diagnostics=findings)
     cases = run_examples(compiled.index)
     source = BuildInput(
-        program=digest(compiled.index.mesh),
+        program=mesh_digest(compiled.index.mesh),
         compiler=compiler_version(),
         tests_passed=sum(case.passed for case in cases),
         authority=authority,
@@ -48,8 +44,3 @@ def build_program(
         removed=built.removed,
         dropped_targets=built.dropped_targets,
     )
-
-
-def digest(mesh: Mesh) -> str:
-    """Return the SHA-256 of what a program means, in hexadecimal; comments, order and files do not change it."""
-    return hashlib.sha256(dump_mesh(mesh).encode()).hexdigest()

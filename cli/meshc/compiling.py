@@ -21,15 +21,14 @@ def compile_paths(paths: tuple[str, ...]) -> CompileResult:
     return compile_program(paths, DiskReader())
 
 
-def mesh_or_exit(paths: tuple[str, ...], reporting: Reporting) -> MeshIndex:
+def mesh_or_exit(paths: tuple[str, ...], reporting: Reporting, *, with_failed_checks: bool = False) -> MeshIndex:
     """Return the mesh of a program without errors; else tell the findings on standard error and end with 1.
 
-    Warnings are told by `check` alone: a verb that asks something of the mesh answers that and nothing else.
+    `with_failed_checks` is for verbs that only ask: a mesh whose assert does not hold can still be asked why. Warnings
+    are told by `check` alone: a verb that asks something of the mesh answers that and nothing else.
     """
-    from meshc_lang.diagnostic import has_errors
-
     result = compile_paths(paths)
-    if result.index is None or has_errors(result.diagnostics):
+    if result.index is None or not (with_failed_checks or result.buildable):
         Reporting(most=reporting.most).tell(result.diagnostics)
         raise click.exceptions.Exit(1)
     return result.index

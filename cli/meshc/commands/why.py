@@ -1,0 +1,37 @@
+"""`meshc why`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from meshc.options import DEFAULT_PROGRAM, format_option
+
+STDIN = "-"
+
+
+@click.command("why")
+@click.argument("words", nargs=-1, metavar="[PROGRAM] REQUEST...")
+@format_option
+def command(words: tuple[str, ...], format_: str) -> None:
+    """Explain what becomes of a request: the rules that decide, the route, each setting and where it is stated.
+
+    A REQUEST is written as in a test block: 'web -> api GET /v1/orders/42 {x-beta: "1"}'. `-` reads requests from
+    standard input, one a line, and answers each as it comes (as JSON one object a line; no remedy is looked for).
+
+    Exit status: 0 if every request could be explained, allowed or not; 1 if one could not, or the program has errors.
+    """
+    from meshc.compiling import mesh_or_exit
+    from meshc.reporting import Reporting
+    from meshc.why import answer_all, answer_stream
+
+    first = next((at for at, word in enumerate(words) if "->" in word or word == STDIN), len(words))
+    program, requests = words[:first] or (DEFAULT_PROGRAM,), words[first:]
+    if not requests:
+        raise click.UsageError("give a request, such as 'web -> api GET /', or `-` for standard input")
+    if STDIN in requests and len(requests) > 1:
+        raise click.UsageError("`-` stands alone: it is standard input")
+    index = mesh_or_exit(program, Reporting(), with_failed_checks=True)
+    answer = answer_stream(index, sys.stdin.buffer, format_) if requests == (STDIN,) else None
+    raise click.exceptions.Exit(answer_all(index, requests, format_) if answer is None else answer)
