@@ -4,11 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from meshc_compiler.checks.assertion import check_assertions
+from meshc_compiler.checks.dead_allow import check_dead_allows
+from meshc_compiler.checks.identity import check_shared_identities, check_trust_domain
+from meshc_compiler.checks.limit import check_limits
+from meshc_compiler.checks.redundant_allow import check_redundant_allows
+from meshc_compiler.checks.retry import check_retries
 from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.checks.universal_allow import check_universal_allows
+from meshc_compiler.checks.unreachable_service import check_unreachable_services
+from meshc_compiler.checks.useless_deny import check_useless_denies
 from meshc_lang.diagnostic import Diagnostic
 
 Check = Callable[[CheckSubject], Iterable[Diagnostic]]
 """A check: from a mesh to what it finds."""
 
-CHECKS: tuple[Check, ...] = ()
+CHECKS: tuple[Check, ...] = (
+    check_shared_identities,
+    check_trust_domain,
+    check_unreachable_services,
+    check_universal_allows,
+    check_dead_allows,
+    check_redundant_allows,
+    check_useless_denies,
+    check_assertions,
+    check_retries,
+    check_limits,
+)
 """The checks, in the order in which they run."""

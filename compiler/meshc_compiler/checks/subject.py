@@ -1,19 +1,63 @@
-"""What a check looks at: the mesh, its look-ups, and where its rules were written."""
+"""What a check looks at: the mesh, its look-ups, the spaces of its callees, and where its rules were written."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cached_property
+
+from meshc_compiler.ir.claim import Never
+from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
+from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.lower.program import LoweredProgram
+from meshc_compiler.lower.rule import GrantSite
+from meshc_compiler.space.callee_space import CalleeSpace
 
 
 class CheckSubject:
-    """A lowered program under examination."""
+    """A lowered program under examination; what several checks need is made once."""
 
     def __init__(self, lowered: LoweredProgram, index: MeshIndex) -> None:
         self.lowered = lowered
         self.index = index
+        self._spaces: dict[tuple[str, int], CalleeSpace | None] = {}
 
     @property
     def mesh(self) -> Mesh:
         """The mesh."""
         return self.lowered.mesh
+
+    def site(self, rule: Rule) -> GrantSite:
+        """Return where a rule was written."""
+        return self.lowered.sites[rule.id]
+
+    @cached_property
+    def grants(self) -> tuple[tuple[GrantSite, tuple[Rule, ...]], ...]:
+        """Every grant with the rules made of it, by the id of the first of them."""
+        grants: dict[int, tuple[GrantSite, list[Rule]]] = {}
+        for rule in self.mesh.rules:
+            site = self.site(rule)
+            grants.setdefault(id(site.grant), (site, []))[1].append(rule)
+        return tuple((site, tuple(rules)) for site, rules in grants.values())
+
+    def grants_of(self, effect: Effect) -> Iterator[tuple[GrantSite, tuple[Rule, ...]]]:
+        """Return the grants of the allows, or of the denies."""
+        return ((site, rules) for site, rules in self.grants if rules[0].effect is effect)
+
+    @cached_property
+    def _claimed(self) -> dict[tuple[str, int], list[RequestMatch]]:
+        claimed: dict[tuple[str, int], list[RequestMatch]] = {}
+        for claim in self.mesh.assertions:
+            if isinstance(claim, Never):
+                for callee in claim.callees:
+                    claimed.setdefault(callee, []).extend(claim.matches)
+        return claimed
+
+    def space(self, callee: str, number: int) -> CalleeSpace | None:
+        """Return the space of one port of a callee, in which its rules and all claims about it can be compared."""
+        key = (callee, number)
+        if key not in self._spaces:
+            port = self.index.port_of(callee, number)
+            extra = self._claimed.get(key, ())
+            self._spaces[key] = None if port is None else CalleeSpace(self.index, callee, port, extra)
+        return self._spaces[key]

@@ -76,7 +76,7 @@ def _value(value: Any, spans: bool) -> Any:
 def _record(value: Any, spans: bool) -> dict[str, Any]:
     kind = type(value)
     record: dict[str, Any] = {"kind": kind.__name__} if kind.__name__ in _UNIONS else {}
-    for name in _field_names(kind):
+    for name in _field_names(kind):  # type: ignore[arg-type]
         held = getattr(value, name)
         if held is None or (name == "origin" and not spans) or (held == () and name != "segments"):
             continue

@@ -64,8 +64,8 @@ UNDECIDED_ROUTE = Code(
         "Regular expressions are compared by their text and by sample paths only. Where they leave it open whether two "
         "rules overlap, `over NAME` must say which one wins."
     ),
-    bad=_SHOP + 'route api {\n  /v1/** => v1 as stable\n  ~"/v[12]/users/[a-m]+" => v2\n}\n',
-    good=_SHOP + 'route api {\n  /v1/** => v1 as stable\n  ~"/v[12]/users/[a-m]+" => v2 over stable\n}\n',
+    bad=_SHOP + 'route api {\n  /v1/** => v1 as stable\n  ~"/v1/users/[a-m]+" => v2\n}\n',
+    good=_SHOP + 'route api {\n  /v1/** => v1 as stable\n  ~"/v1/users/[a-m]+" => v2 over stable\n}\n',
 )
 
 CONFLICTING_SETTINGS = Code(

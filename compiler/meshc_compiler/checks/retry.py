@@ -1,0 +1,155 @@
+"""Retries: that they can happen at all, in the time there is, and do no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.ir.match import RequestMatch
+from meshc_compiler.ir.route import RouteRule
+from meshc_compiler.ir.setting import Setting, Settings
+from meshc_compiler.ir.workload import ServicePort
+from meshc_compiler.space.callee_space import CalleeSpace
+from meshc_compiler.space.request_space import Answer, Box, Nothing, Undecided, Witness
+from meshc_lang.codes import resilience
+from meshc_lang.diagnostic import Diagnostic, Label
+from meshc_lang.source import Span
+from meshc_lang.units import print_duration
+
+HARMLESS = frozenset({"connect-failure", "refused-stream"})
+"""Conditions after which the first try has certainly had no effect: the callee never saw it."""
+
+UNSAFE = RequestMatch(methods=("PATCH", "POST"))
+"""The methods that need not be idempotent (RFC 9110 §9.2.2); rpcs are POST."""
+
+
+def check_retries(subject: CheckSubject) -> Iterator[Diagnostic]:
+    """Find settings of retries that cannot work, and those that could repeat what must not be repeated.
+
+    A setting counts for many calls; it is told once, at the place where it is stated.
+    """
+    told: set[tuple[str, Span | None]] = set()
+    for caller, callee, port, rule, settings in _situations(subject):
+        for diagnostic in _problems(subject, caller, callee, port, rule, settings):
+            key = (diagnostic.code.id, diagnostic.primary)
+            if key not in told:
+                told.add(key)
+                yield diagnostic
+
+
+def _situations(subject: CheckSubject) -> Iterator[tuple[str | None, str, ServicePort, RouteRule | None, Settings]]:
+    """Yield each case in which calls can have settings of their own: callee, route's rule, and edge if it states any.
+
+    A caller of None stands for all of whose edge nothing is stated.
+    """
+    index, mesh = subject.index, subject.mesh
+    callers_by_callee: dict[str, list[str]] = {}
+    for caller, callee, _ in mesh.edge_settings:
+        callers_by_callee.setdefault(callee, []).append(caller)
+    ports = [(service.name, port) for service in mesh.services for port in service.ports]
+    ports += [(external.name, external.port) for external in mesh.externals]
+    for callee, port in ports:
+        if not port.protocol.is_http:
+            continue
+        route = index.routes.get((callee, port.number))
+        rules = (None, *(route.rules if route else ()))
+        for caller in (None, *callers_by_callee.get(callee, ())):
+            for rule in rules:
+                settings = index.settings(caller or "", callee, rule)
+                if settings.retry_limit is not None or settings.per_try_timeout_ns is not None:
+                    yield caller, callee, port, rule, settings
+
+
+def _problems(
+    subject: CheckSubject,
+    caller: str | None,
+    callee: str,
+    port: ServicePort,
+    rule: RouteRule | None,
+    settings: Settings,
+) -> Iterator[Diagnostic]:
+    limit = settings.retry_limit
+    tries = 1 + (limit.value if limit is not None and settings.retries else 0)
+    per_try, timeout = settings.per_try_timeout_ns, settings.timeout_ns
+    what = f"calls of `{callee}`" if caller is None else f"calls from `{caller}` to `{callee}`"
+    if limit is not None and limit.value > 0 and not settings.retries and limit.origin is not None:
+        yield Diagnostic(
+            code=resilience.RETRY_WITHOUT_CONDITIONS,
+            message=f"{what} are retried on no condition, so `limit` has no effect",
+            primary=limit.origin,
+            help="say on what, for example `on: [connect-failure, refused-stream]`",
+            subject=f"retry {callee}",
+        )
+    if per_try is not None and timeout is not None and per_try.value * tries > timeout.value:
+        primary = _place(per_try, timeout)
+        if primary is not None:
+            times = f"{tries} tries of {print_duration(per_try.value)}" if tries > 1 else print_duration(per_try.value)
+            other = timeout.origin if primary is per_try.origin else per_try.origin
+            yield Diagnostic(
+                code=resilience.TRIES_EXCEED_TIMEOUT,
+                message=f"{what} have {print_duration(timeout.value)} in all, less than {times}",
+                primary=primary,
+                related=() if other is None else (Label(other, "together with this"),),
+                subject=f"retry {callee}",
+            )
+    conditions = settings.retry_on
+    if conditions is None or not settings.retries or HARMLESS.issuperset(conditions.value):
+        return
+    if settings.idempotent is not None and settings.idempotent.value:
+        return
+    answer, space = _unsafe_request(subject, caller, callee, port, rule)
+    if isinstance(answer, Nothing) or conditions.origin is None:
+        return
+    witness = space.request(answer) if isinstance(answer, Witness) else None
+    risky = [condition for condition in conditions.value if condition not in HARMLESS]
+    yield Diagnostic(
+        code=resilience.UNSAFE_RETRY,
+        message=f"{what} that need not be idempotent are tried again after `{risky[0]}`",
+        primary=conditions.origin,
+        witness=witness,
+        help="retry on `connect-failure` and `refused-stream` only, or state `idempotent: true`",
+        subject=f"retry {callee}",
+    )
+
+
+def _place(first: Setting[int], second: Setting[int]) -> Span | None:
+    """Return the place of the more specific of two settings: there the contradiction came about."""
+    return second.origin if second.scope > first.scope else first.origin
+
+
+def _unsafe_request(
+    subject: CheckSubject, caller: str | None, callee: str, port: ServicePort, rule: RouteRule | None
+) -> tuple[Answer, CalleeSpace]:
+    """Return whether a request that need not be idempotent is allowed and has the settings of this case."""
+    index = subject.index
+    route = index.routes.get((callee, port.number))
+    rules = route.rules if route else ()
+    space = CalleeSpace(index, callee, port, (UNSAFE, *(other.match for other in rules)))
+    if space.space is None:
+        return Undecided(), space
+    mask = _callers(subject, space, caller, callee)
+    allowed = space.shared(space.allowed(), space.space.boxes(UNSAFE, mask))
+    if rule is not None:
+        allowed = space.shared(allowed, space.space.boxes(rule.match, space.everybody))
+    taken: list[Box] = []
+    for other in rules:
+        if rule is None or other.id in rule.yields_to:
+            boxes = space.space.boxes(other.match, space.everybody)
+            if boxes is None:
+                return Undecided(), space
+            taken += boxes
+    return space.example(space.left_over(allowed, tuple(taken))), space
+
+
+def _callers(subject: CheckSubject, space: CalleeSpace, caller: str | None, callee: str) -> int:
+    """Return the classes of callers that a case is about: one, or all whose edge states nothing of its own."""
+    index = subject.index
+    if caller is not None:
+        workload = index.workloads.get(caller)
+        return 0 if workload is None else space.mask_within({workload.spiffe_id})
+    mask = space.everybody
+    for other, called, _ in subject.mesh.edge_settings:
+        workload = index.workloads.get(other) if called == callee else None
+        if workload is not None:
+            mask &= ~space.mask_within({workload.spiffe_id}) | space.others
+    return mask
