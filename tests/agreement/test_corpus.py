@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from support.agreement_matrix import matrix
-from support.agreement_stage import PROGRAMS, Stage
+from support.agreement_stage import PROGRAMS, Stage, compiled, without_limits
 from support.agreement_trial import hold
 
-OF_THEIR_OWN = {"externals", "limits", "settings"}
-"""Programs whose trials need more than a request: scripts, an order, other servers."""
+OF_THEIR_OWN = {"limits", "settings"}
+"""Programs whose trials need more than a request: scripts, an order."""
 
-NAMES = sorted(path.stem for path in PROGRAMS.glob("*.mesh") if path.stem not in OF_THEIR_OWN)
+NAMES = [*sorted({path.stem for path in PROGRAMS.glob("*.mesh")} - OF_THEIR_OWN), "examples/shop"]
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def stage(request: pytest.FixtureRequest, stage_of) -> Iterator[Stage]:  # type: ignore[no-untyped-def]
-    with stage_of(request.param) as running:
+def stage(request: pytest.FixtureRequest, stage_of: Any) -> Iterator[Stage]:
+    with stage_of(request.param, index=without_limits(compiled(request.param))) as running:
         yield running
 
 

@@ -10,35 +10,17 @@ from typing import Any
 import pytest
 
 from meshc_lang.request import Request
-from support.agreement_matrix import matrix
 from support.agreement_probe import Probe
-from support.agreement_stage import Stage
+from support.agreement_stage import Stage, issue_public, server_context
 from support.agreement_trial import hold
-from support.authority import Issued, TestAuthority
 
 HOST = "api.parcels.example"
 
 
-def _issue(directory: Path, name: str, *dns_names: str, rogue: bool = False) -> Issued:
-    authority = TestAuthority(directory, "public.example", name="public roots")
-    return authority.issue(name, "", dns_names=dns_names, without_uri=True, rogue=rogue)
-
-
-def _server(issued: Issued) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(issued.chain, issued.key)
-    return context
-
-
 @pytest.fixture(scope="module")
-def stage(stage_of: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    issued = _issue(tmp_path_factory.mktemp("public"), "parcels", HOST)
-    with stage_of("externals", external_tls={HOST: _server(issued)}, roots=issued.bundle) as running:
+def stage(stage_of: Any) -> Iterator[Stage]:
+    with stage_of("externals") as running:
         yield running
-
-
-def test_all_voices_give_one_answer(stage: Stage) -> None:
-    hold(stage.program, stage.meshes, matrix(stage.index), stage.expect).require_agreement()
 
 
 def test_each_host_of_an_external_means_it(stage: Stage) -> None:
@@ -73,11 +55,9 @@ def test_a_workload_without_a_grant_does_not_know_the_host(stage: Stage) -> None
 
 @pytest.mark.parametrize("defect", ["another name", "another authority", "TLS 1.2", "no TLS"])
 def test_a_host_that_proves_nothing_gets_nothing(stage_of: Any, tmp_path: Path, defect: str) -> None:
-    issued = _issue(
-        tmp_path, "impostor", "api.elsewhere.example" if defect == "another name" else HOST,
-        rogue=defect == "another authority",
-    )  # fmt: skip
-    context = _server(issued)
+    name = "api.elsewhere.example" if defect == "another name" else HOST
+    issued = issue_public(tmp_path, name, rogue=defect == "another authority")
+    context = server_context(issued)
     if defect == "TLS 1.2":
         context.maximum_version = ssl.TLSVersion.TLSv1_2
     servers = {} if defect == "no TLS" else {HOST: context}

@@ -1,36 +1,100 @@
-"""The few differences between voices that are allowed, each with its reason: only ever towards refusing more."""
+"""The few differences between voices that are allowed, each with its reason. None lets anything past a rule.
+
+An exception is not a tolerance: it says what the voice must do instead, and the comparison is as strict about that.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from support.agreement_compare import Expected
+from support.agreement_certificates import FOREIGNER
+from support.agreement_compare import Expected, compare
 from support.agreement_probe import Observation, Probe
+from support.agreement_process import Voice
+
+Expect = Callable[[Probe], Expected]
 
 
 @dataclass(frozen=True, slots=True)
 class AllowedDifference:
-    """What one voice may do otherwise than the evaluator says: refuse such requests with one of `statuses`.
+    """What one voice does with requests of some kind, and why.
 
-    None among the statuses stands for a connection closed without an answer.
+    `differences` is empty if the voice did with the probe exactly what this exception says.
     """
 
-    voice: str
-    statuses: frozenset[int | None]
+    voice: Voice
     reason: str
-    concerns: Callable[[Probe], bool] = field(compare=False, hash=False, repr=False)
+    differences: Callable[[Expect, Probe, Observation], list[str]]
 
 
-ALLOWED_DIFFERENCES: tuple[AllowedDifference, ...] = ()
+_FOLDED_DOTS = re.compile(r"(?<=/)((?:\.|%2[Ee]){1,2});[^/]*")
+_USUAL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 
 
-def allowed_difference(voice: str, probe: Probe, expected: Expected, seen: Observation) -> AllowedDifference | None:
-    """Return the documented reason for a difference; None where there is none, or where anything was let through."""
-    del expected
-    if seen.count:
-        return None
+def _serves_the_folded_path(expect: Expect, probe: Probe, seen: Observation) -> list[str]:
+    path = _FOLDED_DOTS.sub(r"\1", probe.request.path.replace("\\", "/"))
+    if path == probe.request.path:
+        return ["no backslash, and no dot segment with a parameter"]
+    folded = replace(probe, request=replace(probe.request, path=path))
+    return compare(expect(folded), folded, seen)
+
+
+def _keeps_the_case_of_escapes(expect: Expect, probe: Probe, seen: Observation) -> list[str]:
+    if not re.search(r"%(?:[0-9A-F]?[a-f]|[a-f])", probe.request.path):
+        return ["no escape in lower case"]
+    tries = tuple(replace(one, target=_upper_escapes(one.target)) for one in seen.tries)
+    return compare(expect(probe), probe, replace(seen, tries=tries))
+
+
+def _upper_escapes(target: str) -> str:
+    path, mark, query = target.partition("?")
+    return re.sub(r"%[0-9A-Fa-f]{2}", lambda escape: escape[0].upper(), path) + mark + query
+
+
+def _closes_on_other_trust_domains(expect: Expect, probe: Probe, seen: Observation) -> list[str]:
+    expected = expect(probe)
+    if not probe.request.caller.endswith(f"/{FOREIGNER}") or expected.places:
+        return ["a caller of this trust domain"]
+    return compare(replace(expected, status=None), probe, seen)
+
+
+def _refuses_unusual_methods(expect: Expect, probe: Probe, seen: Observation) -> list[str]:
+    del expect
+    if probe.request.method in _USUAL_METHODS:
+        return ["a method that every proxy knows"]
+    return compare(Expected(status=400, reason="unusual method"), probe, seen)
+
+
+ALLOWED_DIFFERENCES = (
+    AllowedDifference(
+        Voice.ENVOY,
+        "Envoy reads `\\` as `/`, and `..;x` as `..`, before anything can refuse the request: it decides about the "
+        "path that results, and forwards that one",
+        _serves_the_folded_path,
+    ),
+    AllowedDifference(
+        Voice.ENVOY,
+        "Envoy forwards the hexadecimal digits of escapes as they came; rules match them in either case",
+        _keeps_the_case_of_escapes,
+    ),
+    AllowedDifference(
+        Voice.ENVOY,
+        "Envoy's HTTP/1 codec knows a fixed list of methods and refuses others with 400",
+        _refuses_unusual_methods,
+    ),
+    AllowedDifference(
+        Voice.ENVOY,
+        "Envoy ends the TLS handshake with an identity of another trust domain, before there is a request to answer",
+        _closes_on_other_trust_domains,
+    ),
+)
+
+
+def allowed_difference(voice: str, expect: Expect, probe: Probe, seen: Observation) -> AllowedDifference | None:
+    """Return the exception by which a difference is no fault; None where there is none."""
     for one in ALLOWED_DIFFERENCES:
-        if one.voice == voice and seen.answer.status in one.statuses and one.concerns(probe):
+        if one.voice == voice and not one.differences(expect, probe, seen):
             return one
     return None

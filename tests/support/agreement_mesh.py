@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from meshc_backends.backend import EmitContext
+from meshc_backends.backend import Backend, EmitContext
 from meshc_backends.envoy.backend import ENVOY
 from meshc_backends.placement import Address, Listeners, LoopbackPlacement, server_name
 from meshc_backends.sidecar import SIDECAR
@@ -40,7 +40,7 @@ BARE: Final = "bare"
 TROUBLED: Final = frozenset({GONE, SILENT, BARE})
 
 _START_WITHIN = 60.0
-_BACKENDS = {Voice.ENVOY: ENVOY, Voice.PYTHON: SIDECAR}
+_BACKENDS: dict[Voice, Backend] = {Voice.ENVOY: ENVOY, Voice.PYTHON: SIDECAR}
 
 Edit = Callable[[str, Any], Any]
 """A change of an emitted document before it is enforced: (workload's name, JSON value) to JSON value."""
@@ -173,10 +173,10 @@ class AgreementMesh:
         address = self._listeners[instance].inbound
         return address.host, address.port
 
-    def logs(self, lines: int) -> str:
-        """Return the last lines of each proxy that said anything."""
+    def logs(self, about: set[str]) -> str:
+        """Return what the proxies logged last about some paths, and the end of what they said besides."""
         time.sleep(0.25)  # the proxies write their logs in the background
-        return "\n".join(tail for process in self._processes if (tail := process.tail(lines)))
+        return "\n".join(lines for process in self._processes if (lines := process.lines(about)))
 
     # -- inside
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import json
 import signal
 import subprocess
 import sys
@@ -57,8 +58,19 @@ class ProxyProcess:
 
     def tail(self, lines: int) -> str:
         """Return the last lines of what the proxy printed."""
-        printed = self.log.read_text(errors="replace").splitlines()[-lines:]
-        return "\n".join(f"    {self.name}| {line[:1000]}" for line in printed)
+        return self._shown(self._printed()[-lines:])
+
+    def lines(self, about: set[str]) -> str:
+        """Return the last access log lines about some paths, and the last lines that are no access log."""
+        printed = self._printed()
+        accesses = [line for line in printed if any(json.dumps(path) in line for path in about)]
+        return self._shown(accesses[-4:] + [line for line in printed if not line.startswith("{")][-4:])
+
+    def _printed(self) -> list[str]:
+        return self.log.read_text(errors="replace").splitlines()
+
+    def _shown(self, lines: list[str]) -> str:
+        return "\n".join(f"    {self.name}| {line[:1000]}" for line in lines)
 
     def begin_end(self) -> None:
         """Ask the process to end."""

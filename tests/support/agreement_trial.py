@@ -84,15 +84,22 @@ def hold(
             differences = compare(expected[number], probe, observations[number])
             if late := mesh.late_tries(observations[number]):
                 differences.append(f"{late} more tries after the answer")
-            if differences and (excuse := allowed_difference(mesh.name, probe, expected[number], observations[number])):
+            if differences and (excuse := allowed_difference(mesh.name, expect, probe, observations[number])):
                 excused.add(excuse)
                 differences = []
             answers.append((mesh.name, observations[number], tuple(differences)))
         if any(differences for _, _, differences in answers):
             disagreements.append(Disagreement(probe, expected[number], tuple(answers)))
-    differing = {name for one in disagreements for name in one.voices}
-    logs = "\n".join(f"  log of {mesh.name}:\n{mesh.logs(6)}" for mesh in meshes if mesh.name in differing)
+    logs = "\n".join(_logs(mesh, disagreements) for mesh in meshes)
     return Verdict(program, len(probes), tuple(disagreements), frozenset(excused), logs)
+
+
+def _logs(mesh: AgreementMesh, disagreements: Sequence[Disagreement]) -> str:
+    """Return what a mesh's proxies logged about the requests that are shown."""
+    concerned = [one for one in disagreements[:MOST_SHOWN] if mesh.name in one.voices]
+    if not concerned:
+        return ""
+    return f"  log of {mesh.name}:\n" + mesh.logs({one.probe.request.path for one in concerned[:4]})
 
 
 def _ask(mesh: AgreementMesh, probes: Sequence[Probe], at_once: int) -> list[Observation]:
