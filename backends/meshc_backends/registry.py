@@ -30,7 +30,7 @@ class Target:
 
 BACKENDS = (
     Target("certs", "meshc_backends.certificates", "CERTS"),
-    Target("envoy", "meshc_backends.envoy", "ENVOY"),
+    Target("envoy", "meshc_backends.envoy.backend", "ENVOY"),
     Target("sidecar", "meshc_backends.sidecar", "SIDECAR"),
     Target(
         "kubernetes",
