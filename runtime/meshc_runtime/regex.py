@@ -2,7 +2,7 @@ r"""RE2 full matching in time linear in the input: a regular expression run as a
 
 Python's own `re` backtracks, so that a path chosen by a caller could hold the proxy for minutes, and reads
 some expressions differently from RE2. What is not understood here is refused when the policy is loaded.
-Supported: literals, `.`, classes, `\d \w \s` and their complements, escapes, groups, `|`, `* + ? {m,n}` with
+Supported: literals, `.`, classes, `[:name:]`, `\d \w \s` and their complements, escapes, groups, `|`, `* + ? {m,n}` with
 or without `?`, `^ $ \A \z`, and a leading `(?i)`. Input is ASCII without newline.
 """
 
@@ -17,6 +17,18 @@ _DIGITS = frozenset(string.digits)
 _WORD = frozenset(string.ascii_letters + string.digits + "_")
 _SPACE = frozenset("\t\n\f\r ")
 _CLASSES = {"d": _DIGITS, "D": _ALL - _DIGITS, "w": _WORD, "W": _ALL - _WORD, "s": _SPACE, "S": _ALL - _SPACE}
+_NAMED = {
+    "alnum": frozenset(string.ascii_letters + string.digits),
+    "alpha": frozenset(string.ascii_letters),
+    "blank": frozenset("\t "),
+    "digit": _DIGITS,
+    "lower": frozenset(string.ascii_lowercase),
+    "punct": frozenset(string.punctuation),
+    "space": frozenset("\t\n\v\f\r "),
+    "upper": frozenset(string.ascii_uppercase),
+    "word": _WORD,
+    "xdigit": frozenset(string.hexdigits),
+}
 _CONTROLS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v", "a": "\a"}
 _MAX_REPEAT = 1000
 _MAX_STATES = 20_000
@@ -230,7 +242,12 @@ class _Parser:
     def class_member(self) -> frozenset[str]:
         character = self.take()
         if character == "[" and self.peek() == ":":
-            raise self.refused("a named class, which is not supported")
+            end = self.text.find(":]", self.at + 1)
+            name = self.text[self.at + 1 : end] if end > 0 else ""
+            if name not in _NAMED:
+                raise self.refused("an unknown named class")
+            self.at = end + 2
+            return _NAMED[name]
         if character == "\\":
             character = self.take()
             if character in _CLASSES:
