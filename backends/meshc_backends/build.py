@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,13 +26,13 @@ __all__ = ["BuildInput", "BuildResult", "build", "emit", "read_bundle"]
 class BuildInput:
     """What a build is made of besides the mesh: nothing else flows into its bytes.
 
-    `program` is the digest of the mesh (hexadecimal SHA-256), `compiler` the version, `tests_passed` how many lines of
-    test blocks held. `authority` is the directory of the certificate authority; `now` is in UTC.
+    `program` is the digest of the mesh (hexadecimal SHA-256), `compiler` the version, `tests` how many cases of
+    test blocks passed and failed. `authority` is the directory of the certificate authority; `now` is in UTC.
     """
 
     program: str
     compiler: str
-    tests_passed: int
+    tests: tuple[int, int]
     authority: Path
     now: datetime
     placement: Placement = KubernetesPlacement()  # noqa: RUF009 - it has no state
@@ -51,23 +51,31 @@ class BuildResult:
     targets: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     reservations: tuple[Reservation, ...] = ()
+    tests: tuple[int, int] = (0, 0)
     files: int = 0
     changed: int = 0
     removed: int = 0
     dropped_targets: tuple[str, ...] = ()
 
 
-def build(index: MeshIndex, targets: Iterable[str], out: Path, source: BuildInput) -> BuildResult:
+def build(
+    index: MeshIndex,
+    targets: Iterable[str],
+    out: Path,
+    source: BuildInput,
+    stops: Callable[[tuple[Diagnostic, ...]], bool] = has_errors,
+) -> BuildResult:
     """Emit the targets and put the bundle at `out`, in the place of the one that is there.
 
     The bundle is exactly this build: targets of an earlier build that were not asked for now are gone from it
-    (`dropped_targets` names them), since files of two builds side by side would not be one policy.
+    (`dropped_targets` names them), since files of two builds side by side would not be one policy. `stops` says which
+    findings of the targets, besides errors, keep the bundle from being written.
     """
     chosen, added = plan(targets)
     out = Path(os.path.abspath(out)) if out.name in {"", ".."} else out  # noqa: PTH100 - links are not followed
     try:
         with building_in(out):
-            return _build(index, chosen, added, out, source)
+            return _build(index, chosen, added, out, source, stops)
     except OSError as error:
         place = f"`{error.filename}`: " if error.filename and str(error.filename) != str(out) else ""
         message = f"the bundle cannot be written to `{out}`: {place}{reason_of(error)}"
@@ -99,14 +107,19 @@ def emit(
 
 
 def _build(
-    index: MeshIndex, chosen: tuple[Target, ...], added: tuple[str, ...], out: Path, source: BuildInput
+    index: MeshIndex,
+    chosen: tuple[Target, ...],
+    added: tuple[str, ...],
+    out: Path,
+    source: BuildInput,
+    stops: Callable[[tuple[Diagnostic, ...]], bool],
 ) -> BuildResult:
     old, problems = replaceable(out)
     if has_errors(problems):
         return BuildResult(written=False, diagnostics=problems)
     artifacts, diagnostics, reservations = emit(index, chosen, source, old)
     names = tuple(target.name for target in chosen)
-    if has_errors(diagnostics):
+    if has_errors(diagnostics) or stops(diagnostics):
         return BuildResult(written=False, diagnostics=diagnostics, targets=names, added=added)
     _require_own_paths(artifacts)
     manifest = manifest_of(
@@ -116,7 +129,7 @@ def _build(
         targets=names,
         artifacts=artifacts,
         reservations=reservations,
-        tests_passed=source.tests_passed,
+        tests=source.tests,
     )
     write_bundle(out, artifacts, manifest)
     before = old.digests if old is not None else {}
@@ -127,6 +140,7 @@ def _build(
         targets=names,
         added=added,
         reservations=reservations,
+        tests=source.tests,
         files=len(after),
         changed=sum(before.get(path) != entry for path, entry in after.items()),
         removed=len(before.keys() - after.keys()),

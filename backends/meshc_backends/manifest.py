@@ -20,7 +20,9 @@ Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    """A part of the manifest. One that a later compiler wrote may say more: it is still a bundle to be replaced."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class FileEntry(_Part):
@@ -40,10 +42,11 @@ class ProvedAssertion(_Part):
 
 
 class Checked(_Part):
-    """What was established before anything was written: asserts proved, and how many test lines passed."""
+    """What was established before anything was written: asserts proved, and how many test cases were as expected."""
 
     assertions: tuple[ProvedAssertion, ...]
     tests_passed: Annotated[int, Field(ge=0)]
+    tests_failed: Annotated[int, Field(ge=0)] = 0
 
 
 class ReservedPart(_Part):
@@ -84,9 +87,12 @@ def manifest_of(
     targets: tuple[str, ...],
     artifacts: tuple[Artifact, ...],
     reservations: tuple[Reservation, ...],
-    tests_passed: int,
+    tests: tuple[int, int],
 ) -> Manifest:
-    """Return the manifest of a build; `program` is the digest of the mesh in hexadecimal."""
+    """Return the manifest of a build.
+
+    `program` is the digest of the mesh in hexadecimal, `tests` how many cases passed and failed.
+    """
     return Manifest(
         compiler=compiler,
         mesh=mesh.name,
@@ -96,7 +102,8 @@ def manifest_of(
         files=tuple(_entry(artifact) for artifact in sorted(artifacts, key=lambda artifact: artifact.path)),
         proved=Checked(
             assertions=tuple(ProvedAssertion(text=one.text, because=one.because) for one in mesh.assertions),
-            tests_passed=tests_passed,
+            tests_passed=tests[0],
+            tests_failed=tests[1],
         ),
         reservations=tuple(
             ReservedPart(target=one.target, loss=one.loss, subject=one.subject, reason=one.reason)

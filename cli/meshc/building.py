@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,29 +19,20 @@ def build_program(
 ) -> BuildResult:
     """Compile, check and write a bundle; the findings of the program and of its targets are in the result.
 
-    With warnings that fail the command (`--strict`) nothing is written either.
+    What fails the command stops the build: under `--strict` a warning does, whoever found it.
     """
     compiled = compile_paths(program)
     findings = compiled.diagnostics
     if compiled.index is None or not compiled.buildable or reporting.status(findings):
         return BuildResult(written=False, diagnostics=findings)
     cases = run_examples(compiled.index)
+    passed = sum(case.passed for case in cases)
     source = BuildInput(
         program=mesh_digest(compiled.index.mesh),
         compiler=compiler_version(),
-        tests_passed=sum(case.passed for case in cases),
+        tests=(passed, len(cases) - passed),
         authority=authority,
         now=datetime.now(UTC),
     )
-    built = build(compiled.index, targets, out, source)
-    return BuildResult(
-        written=built.written,
-        diagnostics=findings + built.diagnostics,
-        targets=built.targets,
-        added=built.added,
-        reservations=built.reservations,
-        files=built.files,
-        changed=built.changed,
-        removed=built.removed,
-        dropped_targets=built.dropped_targets,
-    )
+    built = build(compiled.index, targets, out, source, stops=lambda found: bool(reporting.status(found)))
+    return replace(built, diagnostics=findings + built.diagnostics)

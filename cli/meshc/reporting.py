@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TextIO
 
 from meshc.render.terminal import Ink, Terminal, terminal_of
-from meshc.render.text import render_diagnostic, summary
+from meshc.render.text import render_diagnostic, render_line, summary
 from meshc_lang.diagnostic import Diagnostic, Severity, in_order
 
 _WEIGHT = {Severity.ERROR: 2, Severity.WARNING: 1, Severity.INFO: 0}
@@ -44,6 +44,11 @@ class Reporting:
             stream.write(findings_document(ordered))
         elif ordered:
             stream.write(findings_text(ordered, terminal_of(stream), self.most))
+
+    def tell_briefly(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        """Print each finding as a line, on standard error: for what is worth knowing about work that was done."""
+        terminal = terminal_of(sys.stderr)
+        sys.stderr.writelines(render_line(diagnostic, terminal) for diagnostic in in_order(diagnostics))
 
 
 def findings_text(diagnostics: tuple[Diagnostic, ...], terminal: Terminal, most: int) -> str:

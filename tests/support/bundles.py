@@ -41,7 +41,7 @@ def build_small(out: Path, *targets: str, path: str = "/v1/**", names: tuple[str
     source = BuildInput(
         program=hashlib.sha256(path.encode()).hexdigest(),
         compiler="0.0.0",
-        tests_passed=0,
+        tests=(0, 0),
         authority=out.parent / "authority",
         now=NOW,
     )

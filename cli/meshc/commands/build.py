@@ -73,10 +73,12 @@ def command(
 
     reporting = Reporting.of("text", fail_level, strict, max_errors)
     result = build_program(program, targets, out, authority, reporting)
-    reporting.tell(result.diagnostics)
-    if result.written and not quiet:
+    if not result.written:
+        reporting.tell(result.diagnostics)
+    elif not quiet:
+        reporting.tell_briefly(result.diagnostics)
         click.echo(_report(out, result), nl=False)
-    raise click.exceptions.Exit(reporting.status(result.diagnostics) if result.written else 1)
+    raise click.exceptions.Exit(0 if result.written else 1)
 
 
 def _report(out: Path, result: BuildResult) -> str:

@@ -20,6 +20,10 @@ def build_report(out: Path, result: BuildResult, terminal: Terminal) -> str:
         lines.append(f"added {' and '.join(result.added)}, which kubernetes needs")
     if result.dropped_targets:
         lines.append(f"gone from the bundle: {', '.join(result.dropped_targets)} (not a target of this build)")
+    passed, failed = result.tests
+    if failed:
+        told = f"{failed} of {counted(passed + failed, 'test case')} not as expected: see `meshc test`"
+        lines.append(terminal.paint(told, Ink.WARNING))
     by_loss: dict[str, list[str]] = {}
     for reservation in result.reservations:
         by_loss.setdefault(f"{reservation.loss.value} by {reservation.target}", []).append(reservation.subject)

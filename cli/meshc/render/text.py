@@ -22,6 +22,13 @@ def render_diagnostic(diagnostic: Diagnostic, terminal: Terminal) -> str:
     return "\n".join(_lines(diagnostic, terminal)) + "\n"
 
 
+def render_line(diagnostic: Diagnostic, terminal: Terminal) -> str:
+    """Return one finding as a single line: what it is, and where."""
+    head = terminal.paint(f"{diagnostic.severity.value}[{diagnostic.code.id}]", INK[diagnostic.severity])
+    place = terminal.paint(f"({terminal.safe(_place(diagnostic.primary))})", Ink.FAINT)
+    return f"{head} {terminal.safe(diagnostic.message)} {place}\n"
+
+
 def summary(diagnostics: tuple[Diagnostic, ...]) -> str:
     """Return the counts in words: `2 errors, 1 warning`; `no findings` where there are none."""
     counts = [(sum(one.severity is severity for one in diagnostics), severity.value) for severity in Severity]
