@@ -218,7 +218,7 @@ def _quotes(failure: Failure, word: str, span: Span) -> Diagnostic | None:
 def _matcher(failure: Failure, word: str, span: Span) -> Diagnostic | None:
     """A method that is none, or a path that is none, where a grant or rule begins."""
     accepts = failure.accepts
-    if not word or not accepts & {"METHOD", "PATH"} or len(accepts & VALUES) > 4:
+    if not word or not accepts & {"METHOD", "PATH", "REQUEST_METHOD"} or len(accepts & VALUES) > 4:
         return None
     if word.startswith('"') and "PATH" in accepts:
         inner = word[1:-1]
@@ -232,12 +232,12 @@ def _matcher(failure: Failure, word: str, span: Span) -> Diagnostic | None:
     if line.startswith("/"):
         fix = Fix(title="begin with `/`", applicability=Applicability.UNSAFE, edits=(_insert(span, "/"),))
         return _diagnostic(syntax.BAD_PATH, f"a path begins with `/`, and `{_clip(word)}` does not", span, fixes=(fix,))
-    if "METHOD" not in accepts:
-        return None
-    if word.upper() in _METHODS:
+    if word.upper() in _METHODS and word.upper() != word:
         fix = Fix(title="write it in capitals", applicability=Applicability.SAFE, edits=(Edit(span, word.upper()),))
         message = f"methods are written in capitals: `{word.upper()}`"
         return _diagnostic(syntax.UNKNOWN_METHOD, message, span, fixes=(fix,))
+    if "METHOD" not in accepts:
+        return None
     followed = line.lstrip()[:1] in ("/", "|", "~")
     near = suggest(word, _METHODS if followed else (*_METHODS, "rpc", "tcp"))
     if followed or (near and word.isupper()):
@@ -303,7 +303,8 @@ def _left_over(failure: Failure, noun: str, word: str, span: Span) -> Diagnostic
             primary=span,
             help="a path holds no `//`, `,`, `;` or `#`; placeholders are `*`, `{id}`, `{id:int}` and a final `**`",
         )
-    if "COMMA" in failure.accepts and failure.inside and failure.accepts & {"RBRACE", "RSQB"}:
+    listing = failure.inside and failure.keyword not in ("route", "test")
+    if listing and "COMMA" in failure.accepts and failure.accepts & {"RBRACE", "RSQB"}:
         message = f"`{_clip(word)}` begins another entry; a comma or a new line must come before it"
     else:
         message = f"{noun} is complete before `{_clip(word)}`"

@@ -6,6 +6,7 @@ all errors of a file are told together and the statements without one are kept.
 
 from __future__ import annotations
 
+import bisect
 import gc
 import re
 import threading
@@ -19,8 +20,10 @@ from meshc_lang.codes import syntax
 from meshc_lang.diagnostic import Diagnostic, in_order
 from meshc_lang.request import Request
 from meshc_lang.source import SourceText
+from meshc_lang.tree.declaration import ExternalDecl, GroupDecl, ServiceDecl
 from meshc_lang.tree.file import Comment, SourceFile
 from meshc_lang.tree.node import Name
+from meshc_lang.tree.statement import AnyStatement
 
 if TYPE_CHECKING:
     from lark import Lark
@@ -56,8 +59,11 @@ def parse(source: SourceText) -> tuple[SourceFile, tuple[Diagnostic, ...]]:
         statements = reader.read(source, 0, source.text, "start")
         if statements is None:
             return _recover(reader, source)
-        file = SourceFile(source=source, statements=statements, comments=tuple(reader.builder.comments))
-        return file, in_order(reader.builder.problems)
+        problems = reader.builder.problems
+        kept, unread = _without_faulty(statements, problems)
+        comments = tuple(reader.builder.comments)
+        file = SourceFile(source=source, statements=kept, comments=comments, unread_names=unread)
+        return file, in_order(problems)[:_MOST_ERRORS]
 
 
 def parse_request(text: str) -> tuple[Request | None, tuple[Diagnostic, ...]]:
@@ -150,7 +156,7 @@ def _recover(reader: _Reader, source: SourceText) -> tuple[SourceFile, tuple[Dia
     from meshc_lang.recovery import cut
 
     chunks, found = cut(source)
-    statements: list[Any] = []
+    statements: list[AnyStatement] = []
     comments: list[Comment] = []
     unread: list[Name] = []
     for chunk in chunks:
@@ -179,7 +185,8 @@ def _read_chunk(reader: _Reader, source: SourceText, chunk: Chunk) -> tuple[Any 
     for _ in range(1 + _MOST_WORK // (len(text) + 1)):
         read = reader.read(source, chunk.start, text, "start")
         if read is not None:
-            return (None if errors else read), errors + reader.builder.problems
+            problems = reader.builder.problems
+            return (None if errors or problems else read), errors + problems
         comments = reader.builder.comments
         fault = reader.why_not(source, chunk.start, text, "start", chunk.keyword)
         reader.builder.comments = comments
@@ -193,6 +200,24 @@ def _read_chunk(reader: _Reader, source: SourceText, chunk: Chunk) -> tuple[Any 
         start, end = line[0] - chunk.start, line[1] - chunk.start
         text = text[:start] + " " * (end - start) + text[end:]
     return None, errors
+
+
+def _without_faulty(
+    statements: tuple[AnyStatement, ...], problems: list[Diagnostic]
+) -> tuple[tuple[AnyStatement, ...], tuple[Name, ...]]:
+    """Part statements in which a problem was found from the others; of the former return what they declare."""
+    if not problems:
+        return statements, ()
+    places = sorted(problem.primary.start for problem in problems)
+    kept: list[AnyStatement] = []
+    unread: list[Name] = []
+    for statement in statements:
+        first = bisect.bisect_left(places, statement.span.start)
+        if first == len(places) or places[first] >= statement.span.end:
+            kept.append(statement)
+        elif isinstance(statement, ServiceDecl | ExternalDecl | GroupDecl):
+            unread.append(statement.name)
+    return tuple(kept), tuple(unread)
 
 
 def _declared(source: SourceText, chunk: Chunk) -> list[Name]:

@@ -123,13 +123,13 @@ class TreeBuilder(PolicyBuilder):
     def group_union(self, children: _Children) -> GroupExpression:
         left, right = children
         if self._too_many_operators(right):
-            return left  # type: ignore[no-any-return]
+            return dataclasses.replace(left, span=left.span.to(right.span))  # type: ignore[no-any-return]
         return GroupUnion(span=left.span.to(right.span), left=left, right=right)
 
     def group_difference(self, children: _Children) -> GroupExpression:
         left, right = children
         if self._too_many_operators(right):
-            return left  # type: ignore[no-any-return]
+            return dataclasses.replace(left, span=left.span.to(right.span))  # type: ignore[no-any-return]
         return GroupDifference(span=left.span.to(right.span), left=left, right=right)
 
     def group_list(self, children: _Children) -> GroupList:

@@ -164,6 +164,15 @@ grants = st.builds(
 )
 
 
+denials = st.builds(
+    GrantPlan,
+    st.lists(st.sampled_from(METHODS), max_size=2, unique=True).map(tuple),
+    st.sampled_from(("/denied/**", "/denied", "/denied/{id}/x")),
+    st.none() | guards,
+)
+"""What a deny takes away: under a first segment that no grant names, so that it never takes a whole grant."""
+
+
 @st.composite
 def settings_of_edges(draw: DrawFn) -> tuple[str, ...]:
     """Settings that a target can carry: a timeout, and retries that are bounded and stated."""
@@ -218,7 +227,7 @@ def mesh_plans(draw: DrawFn, *, most_services: int = 4) -> MeshPlan:
             caller,
             callee,
             tuple(draw(st.lists(grants, min_size=1, max_size=3, unique=True))),
-            denied=draw(st.none() | grants),
+            denied=draw(st.none() | denials),
             block=draw(st.booleans()),
             settings=draw(settings_of_edges()),
             limit=draw(st.sampled_from(("", "", "500/s", "30/m burst 10", '5/s burst 5 per header "x-user"'))),

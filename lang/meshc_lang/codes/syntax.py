@@ -218,6 +218,6 @@ NEEDS_QUOTES = _error(
     "a text stands without quotes",
     'Host names, header values and other texts stand in quotes: `"api.example.com"`. Without them stand only names, '
     "paths and quantities, each of which is checked for what it is.",
-    _API + "external stripe { hosts: [api.stripe.com], port: 443/tls }\nallow api -> stripe : tcp\n",
-    _API + 'external stripe { hosts: ["api.stripe.com"], port: 443/tls }\nallow api -> stripe : tcp\n',
+    _API + "external stripe { hosts: [api.stripe.com], port: 443/tls }\nallow api -> stripe : GET /v1/**\n",
+    _API + 'external stripe { hosts: ["api.stripe.com"], port: 443/tls }\nallow api -> stripe : GET /v1/**\n',
 )

@@ -33,11 +33,11 @@ def _node(lines: list[str], label: str, node: Node, depth: int, spans: bool) -> 
     below: list[tuple[str, Node]] = []
     for field in dataclasses.fields(node):
         value = getattr(node, field.name)
-        if field.name == "span" or value is None or value == ():
+        if field.name == "span" or (field.default is not dataclasses.MISSING and value == field.default):
             continue
         if isinstance(value, Node):
             below.append((f"{field.name}: ", value))
-        elif isinstance(value, tuple) and isinstance(value[0], Node):
+        elif isinstance(value, tuple) and all(isinstance(item, Node) for item in value):
             below.extend((f"{field.name}: ", item) for item in value)
         else:
             words.append(f"{field.name}={_plain(value)}")
