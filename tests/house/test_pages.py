@@ -1,25 +1,50 @@
-"""The programs and commands that the documents show really work."""
+"""The programs and outputs that the documents show are the real ones."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from meshc.main import cli
 from meshc_compiler.examples import run_examples
 from meshc_compiler.loader import MemoryReader
 from meshc_compiler.pipeline import compile_program
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```mesh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PAGES = [ROOT / "docs" / "language.md"]
+SESSION = re.compile(r"^```\n\$ meshc (.*?)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+README = ROOT / "README.md"
+PAGES = [README, ROOT / "docs" / "language.md"]
+
+
+def program(page: Path) -> str:
+    """Return a page's `mesh` blocks as one program."""
+    return "\n".join(BLOCK.findall(page.read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_the_blocks_of_a_page_are_one_program_without_findings(page: Path) -> None:
-    text = "\n".join(BLOCK.findall(page.read_text(encoding="utf-8")))
-    assert text
-    result = compile_program((page.name,), MemoryReader({page.name: text}))
+    result = compile_program((page.name,), MemoryReader({page.name: program(page)}))
     assert [f"{d.code.id} {d.message} at {d.primary}" for d in result.diagnostics] == []
     assert result.index is not None
-    assert [case for case in run_examples(result.index) if not case.passed] == []
+    cases = run_examples(result.index)
+    assert cases
+    assert [case for case in cases if not case.passed] == []
+
+
+def test_the_sessions_of_the_readme_print_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = program(README)
+    lines = text.splitlines(keepends=True)
+    beta = next(number for number, line in enumerate(lines) if "as beta" in line)
+    ambiguous = "".join([*lines[: beta + 1], "  POST /v1/orders => v1 as orders\n", *lines[beta + 1 :]])
+    monkeypatch.chdir(tmp_path)
+    sessions = SESSION.findall(README.read_text(encoding="utf-8"))
+    assert [arguments.split()[0] for arguments, _ in sessions] == ["check", "why"]
+    for arguments, shown in sessions:
+        (tmp_path / "shop.mesh").write_text(ambiguous if arguments.startswith("check") else text, encoding="utf-8")
+        result = CliRunner().invoke(cli, shlex.split(arguments))
+        assert result.output.strip() == shown.strip()
