@@ -45,6 +45,8 @@ def yaml_text(value: YamlValue) -> str:
 
 def yaml_documents(documents: Sequence[YamlValue], comment: Sequence[str] = ()) -> str:
     """Return a file of documents, each after a `---`, below the lines of a comment."""
+    if not all(line.isprintable() for line in comment):
+        raise ValueError("a line of a comment must stay one line")
     head = "".join(f"# {line}\n" if line else "#\n" for line in comment)
     return head + "".join("---\n" + yaml_text(document) for document in documents)
 

@@ -12,7 +12,7 @@ from meshc_backends.kubernetes.manifest import Manifest
 from meshc_backends.kubernetes.network_policy import network_policies
 from meshc_backends.kubernetes.service import mesh_services, service_accounts
 from meshc_backends.kubernetes.sidecar_files import config_maps, secrets
-from meshc_backends.yaml_text import yaml_documents, yaml_text
+from meshc_backends.yaml_text import YamlValue, yaml_documents
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_lang.diagnostic import has_errors
 
@@ -81,19 +81,17 @@ def _kinds(index: MeshIndex, context: EmitContext) -> Iterator[tuple[str, Iterat
 
 def _kustomization(title: str, index: MeshIndex, files: dict[str, list[Manifest]]) -> bytes:
     namespaces = sorted({workload.namespace for workload in index.mesh.workloads})
-    document = yaml_text(
-        {
-            "apiVersion": "kustomize.config.k8s.io/v1beta1",
-            "kind": "Kustomization",
-            "resources": sorted(files),
-        }
-    )
+    document: dict[str, YamlValue] = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": sorted(files),
+    }
     comment = (
-        f"# {title}\n"
-        "# Namespaces are not part of it, so that `kubectl delete -k` cannot take one away. These must be there:\n"
-        f"#   {', '.join(namespaces)}\n"
+        title,
+        "Namespaces are not part of it, so that `kubectl delete -k` cannot take one away. These must be there:",
+        f"  {', '.join(namespaces)}",
     )
-    return (comment + document).encode()
+    return yaml_documents([document], comment).encode()
 
 
 KUBERNETES = KubernetesBackend()

@@ -31,7 +31,7 @@ def connections(index: MeshIndex) -> Connections:
     callees: dict[str, tuple[Workload, ...]] = {}
     externals: dict[str, tuple[External, ...]] = {}
     for workload in index.mesh.workloads:
-        names = dict.fromkeys(name for name, _ in index.callees_of(workload.spiffe_id) if name != workload.name)
+        names = dict.fromkeys(name for name, _ in index.callees_of(workload.spiffe_id))
         called = [index.services[name] for name in names if name in index.services]
         for service in called:
             callers.setdefault(service.name, []).append(workload)

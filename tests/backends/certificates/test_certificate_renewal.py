@@ -14,7 +14,7 @@ from cryptography.x509.verification import PolicyBuilder, Store
 from meshc_backends.artifact import Artifact, Emission
 from meshc_backends.certificates import CertificateLife, CertificatesBackend
 from meshc_backends.certificates.authority import ROOT
-from meshc_backends.certificates.mint import Mint, generate_key, key_pem
+from meshc_backends.certificates.mint import Mint, Svid, certificate_pem, generate_key, key_pem
 from meshc_compiler.ir.mesh import MeshIndex
 
 Build = Callable[..., Emission]
@@ -146,8 +146,9 @@ def test_the_intermediate_is_replaced_early_and_old_leaves_stay_good(
         assert verifier.verify(certificate, [issuer]).subjects
 
 
+@pytest.mark.parametrize("borrows_issuer", [False, True])
 def test_a_leaf_that_an_outsider_signed_is_not_kept(
-    build: Build, shop: MeshIndex, now: datetime, tmp_path: Path, authority: Path
+    build: Build, shop: MeshIndex, now: datetime, authority: Path, borrows_issuer: bool
 ) -> None:
     first = build(shop, now)
     mint = Mint()
@@ -155,6 +156,10 @@ def test_a_leaf_that_an_outsider_signed_is_not_kept(
     real = x509.load_pem_x509_certificate((authority / ROOT).read_bytes())
     outsider = mint.intermediate("shop.example", mint.root("shop.example", now), now)
     forged = mint.svid(web, outsider, now)
+    if borrows_issuer:
+        genuine = x509.load_pem_x509_certificates(contents(first.artifacts)[CHAIN])[1]
+        leaf = x509.load_pem_x509_certificates(forged.chain)[0]
+        forged = Svid(certificate_pem(leaf) + certificate_pem(genuine), forged.key)
     planted = with_file(with_file(first.artifacts, CHAIN, forged.chain), KEY, forged.key)
     new = contents(build(shop, now, planted).artifacts)
     _, issuer = x509.load_pem_x509_certificates(new[CHAIN])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import re
 import shutil
 import subprocess
@@ -14,6 +15,9 @@ import pytest
 import yaml
 
 from meshc_backends.artifact import Artifact, Emission, Loss
+from meshc_backends.backend import Backend
+from meshc_backends.certificates import CERTS
+from meshc_backends.kubernetes import KUBERNETES
 from support.kubernetes_mesh import configured, documents, emit, mesh_of, service, shop_mesh, workload
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -83,6 +87,29 @@ def test_names_labels_and_ports_hold_what_schemas_do_not_check(emitted: Emission
             if path[-1] in {"port", "targetPort"}:
                 assert isinstance(value, int)
                 assert 1 <= value <= 65535
+
+
+def test_address_blocks_are_networks_and_exceptions_lie_within_them(emitted: Emission) -> None:
+    blocks = [
+        peer["ipBlock"]
+        for policy in documents(emitted, "NetworkPolicy")
+        for each in policy["spec"]["egress"]
+        for peer in each["to"]
+        if "ipBlock" in peer
+    ]
+    assert blocks
+    for block in blocks:
+        network = ipaddress.ip_network(block["cidr"], strict=True)
+        for text in block.get("except", ()):
+            inner = ipaddress.ip_network(text, strict=True)
+            assert inner != network
+            assert inner.subnet_of(network)  # type: ignore[arg-type]
+
+
+def test_the_targets_are_backends_named_after_their_folders(emitted: Emission) -> None:
+    backends: tuple[Backend, ...] = (CERTS, KUBERNETES)
+    assert [backend.name for backend in backends] == ["certs", "kubernetes"]
+    assert all(artifact.path.startswith("kubernetes/") for artifact in emitted.artifacts)
 
 
 def leaves(value: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:

@@ -138,3 +138,5 @@ def test_what_no_reader_could_take_back_is_a_bug_of_the_writer() -> None:
         yaml_text("\ud800")
     with pytest.raises(ValueError, match="key"):
         yaml_text({"k" * 1025: 1})
+    with pytest.raises(ValueError, match="comment"):
+        yaml_documents([], ["a\nkind: Secret"])
