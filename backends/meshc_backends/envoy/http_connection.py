@@ -133,7 +133,7 @@ def local_replies() -> Message:
                         "comparison": {"op": "EQ", "value": {"default_value": status, "runtime_key": "meshc.none"}},
                     },
                 },
-                "body": {"inline_string": f"{text}\n"},
+                "body": {"inline_string": text},
             }
             for status, text in _BODIES
         ],

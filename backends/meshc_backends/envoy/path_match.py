@@ -101,14 +101,16 @@ def _segment_regex(segment: Segment) -> str:
 def quote(text: str) -> str:
     """Return an RE2 expression that matches the text and nothing else.
 
-    Every character that is not a letter, digit, `_`, `/` or `-` is escaped, so that none can mean anything else,
+    Every ASCII character that is not a letter, digit, `_`, `/` or `-` is escaped, so that none can mean anything else,
     whatever the expression's surroundings.
     """
     return "".join(char if _SAFE_IN_REGEX.match(char) else _quoted(char) for char in text)
 
 
 def _quoted(char: str) -> str:
-    return f"\\{char}" if char.isascii() and char.isprintable() and char != " " else f"\\x{{{ord(char):x}}}"
+    if not char.isascii():
+        return char
+    return f"\\{char}" if char.isprintable() and char != " " else f"\\x{ord(char):02x}"
 
 
 def quote_path(text: str) -> str:

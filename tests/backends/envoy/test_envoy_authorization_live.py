@@ -222,7 +222,7 @@ def test_the_application_learns_the_verified_caller_and_no_other(mesh: EnvoyMesh
 
 def test_a_denied_caller_is_not_told_why_but_the_log_is(mesh: EnvoyMesh) -> None:
     answer = ask(mesh, "/tree/secret", x_request_id="denied-1")
-    assert (answer.status, answer.body) == (403, b"forbidden\n")
+    assert (answer.status, answer.body) == (403, b"forbidden")
     assert answer.get("server") is None
     line = mesh.sidecars["api"].logged_request("denied-1")
     assert line["rule"] == "deny any -> api * /tree/secret/**"

@@ -113,7 +113,7 @@ def test_buckets_fill_again_up_to_the_burst(mesh: EnvoyMesh) -> None:
 def test_the_answer_says_too_many_and_nothing_else(mesh: EnvoyMesh) -> None:
     statuses(mesh, 1, 3)
     answer = ask(mesh, 1)
-    assert (answer.status, answer.body) == (429, b"too many requests\n")
+    assert (answer.status, answer.body) == (429, b"too many requests")
     assert [name for name, _ in answer.headers if "ratelimit" in name or name.startswith("x-envoy")] == []
     line = mesh.sidecars["api"].logged(lambda line: line["status"] == 429)
     assert line["rule"] == "allow any -> api * /ok/**"

@@ -251,7 +251,7 @@ class TestExternals:
     @pytest.mark.parametrize("host", ["other.example", "rogue.example", "old.example"])
     def test_wrong_name_unknown_authority_old_tls(self, mesh: EnvoyMesh, outside: Outside, host: str) -> None:
         answer = ask(mesh, host, "/v1", x_request_id=f"tls-{host}")
-        assert (answer.status, answer.body) == (503, b"service unavailable\n")
+        assert (answer.status, answer.body) == (503, b"service unavailable")
         assert outside.servers[host].seen == []
         assert mesh.sidecars["web"].logged_request(f"tls-{host}")["tls_failure"]
 

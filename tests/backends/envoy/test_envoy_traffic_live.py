@@ -209,7 +209,7 @@ class TestRetries:
     def test_what_a_refused_connection_counts_as(self, mesh: EnvoyMesh) -> None:
         for condition in CONDITIONS:
             answer = ask(mesh, f"/{condition}", host="gone", x_request_id=f"gone-{condition}")
-            assert (answer.status, answer.body) == (503, b"service unavailable\n")
+            assert (answer.status, answer.body) == (503, b"service unavailable")
             line = mesh.sidecars["web"].logged_request(f"gone-{condition}")
             retried = condition in {"5xx", "connect-failure", "gateway-error", "reset"}
             assert line["attempts"] == (TRIES if retried else 1), condition
@@ -276,7 +276,7 @@ class TestBudgets:
 class TestTimeouts:
     def test_the_whole_call(self, mesh: EnvoyMesh) -> None:
         answer = ask(mesh, "/timely", x_echo_stall="2")
-        assert (answer.status, answer.body) == (504, b"gateway timeout\n")
+        assert (answer.status, answer.body) == (504, b"gateway timeout")
 
     def test_retries_are_part_of_the_whole(self, mesh: EnvoyMesh) -> None:
         mesh.backend("app").forget()
