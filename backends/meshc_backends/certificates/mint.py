@@ -44,7 +44,7 @@ class Mint:
     """Makes certificates from a source of keys and one of serial numbers (positive, at most 159 bits).
 
     No certificate carries name constraints. A constraint of the intermediate to its trust domain is right by RFC 5280
-    §4.2.1.10, and OpenSSL, BoringSSL and GnuTLS accept it; but the verifier of `cryptography` does not know URI
+    §4.2.1.10, and OpenSSL and GnuTLS accept it; but the verifier of `cryptography` does not know URI
     constraints and refuses the chain, and so does rustls (webpki from 0.103.12), which other meshes' proxies use.
     """
 

@@ -79,10 +79,8 @@ class MeshIndex:
         return tuple(self._limits_by_callee.get((callee, port), ()))
 
     def callees_of(self, caller: SpiffeId) -> tuple[tuple[str, int], ...]:
-        """Return the (callee, port) pairs for which some allow names the caller, sorted; itself is left out."""
-        pairs = self._callees_by_caller.get(caller, set()) | self._callees_of_any
-        own = self.workloads_by_id.get(caller)
-        return tuple(sorted(pair for pair in pairs if own is None or pair[0] != own.name))
+        """Return the (callee, port) pairs for which some allow names the caller, sorted."""
+        return tuple(sorted(self._callees_by_caller.get(caller, set()) | self._callees_of_any))
 
     def port_of(self, callee: str, number: int) -> ServicePort | None:
         """Return a callee's port by its number."""
