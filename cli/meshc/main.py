@@ -19,6 +19,16 @@ CLEAN, FINDINGS, USAGE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 14
 class Verbs(click.Group):
     """The verbs of the table in `commands`; only the one that is called is imported."""
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the verb; a reader that went away ends it quietly (click would call that a finding: status 1)."""
+        try:
+            status = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _forget_output()
+            ctx.exit(BROKEN_PIPE)
+        return status
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs that exist, in the order of a day's work."""
         del ctx
@@ -71,7 +81,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _tolerate_odd_text()
     try:
         status = cli.main(args=arguments, prog_name="meshc", standalone_mode=False)
-        sys.stdout.flush()
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
@@ -79,9 +88,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        _forget_output()
-        return BROKEN_PIPE
     except Exception as error:  # the last net: whatever comes here is a bug of ours
         return _internal_error(error)
     return status if isinstance(status, int) else CLEAN

@@ -38,7 +38,7 @@ def _clean(mesh: Mesh) -> str:
 
     parts = [
         counted(len(mesh.services), "service"),
-        counted(len(mesh.rules), "grant"),
+        counted(len(mesh.rules), "rule"),
         counted(len(mesh.assertions), "assert") + " proved",
     ]
     return f"mesh {mesh.name}: " + ", ".join(parts) + "; no findings"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,8 @@ _BAR = 40
 def show(examples: Path, folder: Path) -> int:
     """Build `boutique`, run `shop`, show its calls. Return 0 if all was as the programs say, else 1."""
     terminal = terminal_of(sys.stdout)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # as Ctrl-C: the mesh is stopped, its keys are removed
     return _show_build(examples / "boutique", folder, terminal) or _show_mesh(examples / "shop", folder, terminal)
 
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -61,13 +62,16 @@ class LocalMesh:
     ) -> None:
         self.stop()
 
-    def start(self) -> tuple[Diagnostic, ...]:
-        """Issue certificates, start everything and wait until all of it is ready; with an error nothing runs."""
+    def start(self, cancelled: Callable[[], bool] = lambda: False) -> tuple[Diagnostic, ...]:
+        """Issue certificates, start everything and wait until all of it is ready; with an error nothing runs.
+
+        The wait ends early once `cancelled` says so.
+        """
         try:
             problems = self._take_folder() or self._write_secrets()
             if not has_errors(problems):
                 self._start_children()
-                problems += self._wait_until_ready()
+                problems += self._wait_until_ready(cancelled)
         except OSError as error:
             where = f" `{error.filename}`" if error.filename else ""
             problems = (self._failed(f"the mesh cannot be started:{where} {reason_of(error)}"),)
@@ -163,10 +167,10 @@ class LocalMesh:
     def _start(self, log: str, name: str, command: tuple[str, ...], environment: dict[str, str]) -> None:
         self.children.append(start_child(name, command, self.log_of(log), environment))
 
-    def _wait_until_ready(self) -> tuple[Diagnostic, ...]:
+    def _wait_until_ready(self, cancelled: Callable[[], bool]) -> tuple[Diagnostic, ...]:
         end = time.monotonic() + READY_WITHIN_S
         waiting = {instance.name: instance.listeners.readiness for instance in self.plan.instances}
-        while waiting:
+        while waiting and not cancelled():
             if gone := next((child for child in self.children if child.status is not None), None):
                 words = gone.last_words()
                 return (self._failed(f"the {gone.name} {gone.ending}" + (f": {words}" if words else "")),)

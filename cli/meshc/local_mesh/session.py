@@ -51,7 +51,7 @@ def run_until_stopped(index: MeshIndex, up_file: Path, folder: Path, *, follow_l
     with _stop_flag() as stop:
         mesh = LocalMesh(plan_mesh(index, up, free_ports(folder)), folder, datetime.now(UTC))
         try:
-            problems = mesh.start()
+            problems = mesh.start(lambda: bool(stop.signals))
             Reporting().tell(problems)
             if has_errors(problems):
                 return 1
