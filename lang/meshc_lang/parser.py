@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from meshc_lang.codes import syntax
 from meshc_lang.diagnostic import Diagnostic, in_order
 from meshc_lang.request import Request
+from meshc_lang.request_line import read_plain_request
 from meshc_lang.source import SourceText
 from meshc_lang.tree.declaration import ExternalDecl, GroupDecl, ServiceDecl
 from meshc_lang.tree.file import Comment, SourceFile
@@ -68,6 +69,9 @@ def parse(source: SourceText) -> tuple[SourceFile, tuple[Diagnostic, ...]]:
 
 def parse_request(text: str) -> tuple[Request | None, tuple[Diagnostic, ...]]:
     """Read one request in the notation of `test` blocks; None, and why, if it is none. Never raises for any text."""
+    plain = read_plain_request(text)
+    if plain is not None:
+        return plain, ()
     source = SourceText("<request>", text)
     with _LOCK:
         reader = _reader()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import re
 import subprocess
 import sys
 
 import pytest
 from lark import Lark, logger
+from lark.utils import TextSlice
 
 from meshc_lang.parser import GRAMMAR_STARTS, grammar_text
 
@@ -32,3 +34,40 @@ def test_lark_is_loaded_at_the_first_parse_and_not_before() -> None:
         "assert 'lark' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+SAMPLES = {
+    "NAME": ("web", "a-b"),
+    "METHOD": ("GET", "DELETE"),
+    "RPC_NAME": ("a.B/*", "a.b.C/X|Y"),
+    "REQUEST_METHOD": ("GET", "PROPFIND"),
+    "TARGET": ("/", "/a;b#{"),
+    "PATH": ("/", "/a/**", "/{id:int}"),
+    "DURATION": ("5s", "1.5ms"),
+    "PERCENT": ("5%", "0.1%"),
+    "SIZE": ("5B", "64KiB"),
+    "RATE": ("5/s",),
+    "PORT": ("80/http", "80/http2"),
+    "STATUS_CLASS": ("5xx",),
+    "DECIMAL": ("1.5",),
+    "INT": ("5", "12"),
+    "STRING": ('""', '"x"'),
+    "REGEX": ('"x"',),
+    "COMMENT": ("# x",),
+    "_NL": ("\n", ";", "\n  # c\n"),
+    "WS": (" ", "\t", "\\\n"),
+}
+"""Texts of the terminals that are no keywords and no marks."""
+
+
+def test_every_terminal_is_read_as_itself_wherever_it_may_stand() -> None:
+    lark = Lark(grammar_text(), parser="lalr", lexer="contextual", start=list(GRAMMAR_STARTS))
+    lexers = lark.parser.lexer.lexers
+    assert len(lexers) > 100
+    for lexer in lexers.values():
+        for terminal in lexer.terminals:
+            fixed = terminal.pattern.value
+            keyword = re.match(r"[a-z]+", fixed)
+            samples = SAMPLES.get(terminal.name) or ((keyword[0],) if keyword else (fixed,))
+            for sample in samples:
+                assert lexer.scanner.match(TextSlice(sample, 0, len(sample)), 0) == (sample, terminal.name)
