@@ -261,6 +261,26 @@ def _size(tree: Regex) -> int:
             assert_never(tree)
 
 
+def cover(tree: Regex) -> tuple[tuple[str, ...], ...]:
+    """Return beginnings of paths, as whole segments, of which every path that the expression matches has one.
+
+    `/v1/users/[a-m]+` begins with the segments `v1`, `users`; an expression that begins with no literal is covered by
+    the empty beginning, which all paths have.
+    """
+    options = tree.options if isinstance(tree, Choice) else (tree,)
+    beginnings = []
+    for option in options:
+        parts = option.parts if isinstance(option, Sequence) else (option,)
+        literal = ""
+        for part in parts:
+            if not isinstance(part, Characters) or len(part.accepted) != 1:
+                break
+            literal += min(part.accepted)
+        # What stands behind the last slash may be a part of a segment only.
+        beginnings.append(tuple(literal.split("/")[1:-1]))
+    return tuple(dict.fromkeys(beginnings))
+
+
 def samples(tree: Regex, most: int) -> tuple[str, ...]:
     """Return a few different texts that the expression matches, plain ones first."""
     return tuple(islice(dict.fromkeys(islice(_texts(tree, most), most * 8)), most))

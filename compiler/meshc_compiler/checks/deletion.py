@@ -21,7 +21,8 @@ def delete_grant(site: GrantSite, applicability: Applicability) -> Fix:
         return Fix(title="delete this statement", applicability=applicability, edits=(Edit(span, ""),))
     own = site.grant.span
     source = own.source
-    position = grants.index(site.grant)
+    # By identity: two grants of a statement may say the same and so be equal.
+    position = next(number for number, grant in enumerate(grants) if grant is site.grant)
     if position + 1 < len(grants):
         span = Span(source, own.start, grants[position + 1].span.start)
     else:

@@ -19,6 +19,6 @@ def check_limits(subject: CheckSubject) -> Iterator[Diagnostic]:
                 code=resilience.SMALL_BURST,
                 message=f"a burst of {limit.burst} is too small for {rate}: calls are refused far below the rate",
                 primary=limit.origin,
-                help=f"take at least {limit.amount // (limit.seconds * 10)}, or leave it out: it is {limit.amount} then",
+                help=f"take at least {limit.amount // (limit.seconds * 10)}, or leave it out for {limit.amount}",
                 subject=limit.id,
             )

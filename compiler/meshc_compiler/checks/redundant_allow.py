@@ -53,7 +53,7 @@ def _covering(space: CalleeSpace | None, rule: Rule, gone: set[str]) -> tuple[Ru
     others = [
         other
         for other in space.of_effect(Effect.ALLOW)
-        if other.id != rule.id and other.id not in gone and space.shared(own, space.rule_boxes(other))
+        if other.id != rule.id and other.id not in gone and space.overlap(own, space.rule_boxes(other))
     ]
     if not others:
         return None

@@ -314,7 +314,7 @@ def _tls(fields: Fields, findings: Findings) -> TlsVersion | None:
     known = [str(version) for version in TlsVersion]
     text = value.text if isinstance(value, Text) else None
     if text not in known:
-        message = "`min` is the lowest TLS version that is taken"
+        message = "`min` is the lowest TLS version that is spoken: `1.2` or `1.3`"
         findings.add(units.UNKNOWN_WORD, message, value.span, help='write `min: "1.2"` or `min: "1.3"`')
         return None
     return TlsVersion(text)

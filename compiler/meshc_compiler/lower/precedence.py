@@ -26,11 +26,12 @@ def order_rules(
     rules: tuple[RouteRule, ...],
     declarations: Mapping[str, RuleDecl],
     findings: Findings,
+    caller: str = INGRESS,
 ) -> tuple[RouteRule, ...]:
     """Return the rules with `yields_to`, ordered so that the first that matches is the one that wins.
 
     Of two rules that overlap the one that is strictly contained wins, unless one says `over` the other. An overlap that
-    neither decides is an error with a request, as is a circle.
+    neither decides is an error with a request (made by `caller`), as is a circle.
     """
     rules = tuple(sorted(rules, key=lambda rule: rule.id))
     if len(rules) > MOST_RULES:
@@ -40,7 +41,7 @@ def order_rules(
         )
         findings.add(routing.TOO_MANY_ROUTES, message, span, subject=f"route {service}")
         return rules
-    order = _Precedence(service, port, rules, declarations, findings)
+    order = _Precedence(service, port, rules, declarations, findings, caller)
     order.compare()
     return order.sorted()
 
@@ -55,8 +56,10 @@ class _Precedence:
         rules: tuple[RouteRule, ...],
         declarations: Mapping[str, RuleDecl],
         findings: Findings,
+        caller: str,
     ) -> None:
         self._service = service
+        self._caller = caller
         self._port = port
         self._rules = rules
         self._declarations = [declarations[rule.id] for rule in rules]
@@ -151,7 +154,7 @@ class _Precedence:
     def _request(self, witness: Witness) -> Request:
         rpc = self._port.protocol is Protocol.GRPC
         return Request(
-            caller=INGRESS,
+            caller=self._caller,
             callee=self._service,
             port=self._port.name,
             protocol="rpc" if rpc and witness.method == "POST" and witness.path.count("/") == 2 else "http",

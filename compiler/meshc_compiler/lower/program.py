@@ -79,7 +79,7 @@ def lower_program(program: Program) -> tuple[LoweredProgram, tuple[Diagnostic, .
         externals=tuple(landscape.externals[name] for name in sorted(landscape.externals)),
         rules=sentences.rules.rules(),
         limits=tuple(sentences.limits[id_] for id_ in sorted(sentences.limits)),
-        routes=sentences.routes.routes(),
+        routes=sentences.routes.routes(sentences.rules.a_caller()),
         mesh_settings=sentences.mesh_settings.get(""),
         service_settings=sentences.service_settings.items(),
         edge_settings=tuple((*edge, settings) for edge, settings in sentences.edge_settings.items()),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from meshc_compiler.finding import Findings, did_you_mean, one_of
+from meshc_compiler.ir.mesh import INGRESS
 from meshc_compiler.ir.route import WHOLE, Destination, Route, RouteRule
 from meshc_compiler.ir.setting import NOTHING_STATED, Scope
 from meshc_compiler.ir.workload import Service, ServicePort
@@ -73,8 +74,11 @@ class RouteBook:
                 self._overs.append((service, rule))
             self._add_rule(service, callee, rule)
 
-    def routes(self) -> tuple[Route, ...]:
-        """Return the routes, each in an order in which the first rule that matches wins."""
+    def routes(self, callers: Mapping[str, str]) -> tuple[Route, ...]:
+        """Return the routes, each in an order in which the first rule that matches wins.
+
+        `callers` has for each service one that may call it: witnesses are requests of theirs.
+        """
         for service, rule in self._overs:
             self._check_over(service, rule)
         routes = []
@@ -82,9 +86,10 @@ class RouteBook:
             draft = self._drafts[key]
             if draft.service.name in self._broken:
                 continue
+            caller = callers.get(draft.service.name, INGRESS)
             declarations = {rule.id: declaration for rule, declaration in draft.rules}
             rules = tuple(rule for rule, _ in draft.rules)
-            ordered = order_rules(draft.service.name, draft.port, rules, declarations, self._findings)
+            ordered = order_rules(draft.service.name, draft.port, rules, declarations, self._findings, caller)
             routes.append(Route(service=draft.service.name, port=draft.port.number, rules=ordered))
         return tuple(routes)
 

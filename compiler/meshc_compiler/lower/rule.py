@@ -51,6 +51,16 @@ class RuleBook:
         """Return the rules by id."""
         return tuple(self._rules[id_] for id_ in sorted(self._rules))
 
+    def a_caller(self) -> dict[str, str]:
+        """Return for each callee one caller that some allow names: the first by the rules' ids."""
+        callers: dict[str, str] = {}
+        for rule in self.rules():
+            if rule.effect is Effect.ALLOW and rule.callee not in callers:
+                caller = rule.id.removeprefix("allow ").partition(" -> ")[0]
+                if self._resolver.is_workload(caller):
+                    callers[rule.callee] = caller
+        return callers
+
     def add(self, statement: AllowDecl | DenyDecl) -> None:
         """Lower one statement."""
         effect = Effect.ALLOW if isinstance(statement, AllowDecl) else Effect.DENY

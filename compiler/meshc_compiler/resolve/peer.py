@@ -87,6 +87,10 @@ class PeerResolver:
         """What is called and has no sidecar."""
         return self._landscape.externals
 
+    def is_workload(self, name: str) -> bool:
+        """Tell whether a single workload has the name."""
+        return self._landscape.workload(name) is not None
+
     def caller(self, peer: PeerRef) -> CallerEnd | Poisoned:
         """Return who calls."""
         match peer:

@@ -9,7 +9,7 @@ from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.policy import AnyCaller, Callers, Effect, Rule
 from meshc_compiler.ir.workload import Protocol, ServicePort
-from meshc_compiler.space.request_space import Answer, Box, RequestSpace, Undecided, Witness, build_space
+from meshc_compiler.space.request_space import Answer, Box, RequestSpace, Undecided, Witness, build_space, intersect
 from meshc_lang.request import Request
 
 
@@ -33,6 +33,7 @@ class CalleeSpace:
         self.others = 1 << len(self._named)
         self.everybody = (self.others << 1) - 1
         self.space: RequestSpace | None = build_space((*(rule.match for rule in self.rules), RequestMatch(), *extra))
+        self._by_effect = {effect: tuple(rule for rule in self.rules if rule.effect is effect) for effect in Effect}
         self._boxes: dict[str, tuple[Box, ...] | None] = {}
 
     def rule_boxes(self, rule: Rule) -> tuple[Box, ...] | None:
@@ -45,7 +46,7 @@ class CalleeSpace:
 
     def of_effect(self, effect: Effect) -> tuple[Rule, ...]:
         """Return the allows, or the denies."""
-        return tuple(rule for rule in self.rules if rule.effect is effect)
+        return self._by_effect[effect]
 
     def union(self, rules: Iterable[Rule]) -> tuple[Box, ...] | None:
         """Return the requests that any of the rules matches."""
@@ -68,6 +69,12 @@ class CalleeSpace:
         if self.space is None or left is None or right is None:
             return None
         return self.space.intersection(left, right)
+
+    def overlap(self, left: tuple[Box, ...] | None, right: tuple[Box, ...] | None) -> bool:
+        """Tell whether two sets may have something in common."""
+        if left is None or right is None:
+            return True
+        return any(intersect(a, b) is not None for a in left for b in right)
 
     def allowed(self) -> tuple[Box, ...] | None:
         """Return the requests that are allowed: those of the allows without those of the denies."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from meshc_compiler.ir.match import PathTemplate, Segment, SegmentKind
 from meshc_compiler.path import path_segments, segment_matches, template_matches
@@ -19,6 +20,9 @@ _REPRESENTATIVES = (
     "AAAAAAAA-0000-4000-8000-000000000000",
 )
 """One segment for each combination of classes that a segment can be in: any is, some are `int`, `uuid` or `slug`."""
+
+_State: TypeAlias = tuple[tuple[int, int], ...]
+"""Where the templates are in their segments, those that are still possible: (template, position), sorted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,23 +60,20 @@ def split_paths(templates: Iterable[PathTemplate]) -> PathAtoms | None:
     """
     ordered = tuple(dict.fromkeys(templates))
     pieces = [template.segments for template in ordered]
-    start = tuple((number, 0) for number in range(len(ordered)))
+    start: _State = tuple((number, 0) for number in range(len(ordered)))
     witness = {start: ""}
     atoms: dict[frozenset[int], int] = {}
     witnesses: list[str] = []
     level = [start]
     while level:
-        following: list[tuple[tuple[int, int], ...]] = []
+        following: list[_State] = []
         for state in level:
             path = witness[state]
             signature = frozenset(number for number, at in state if _accepts(pieces[number], at))
             if signature not in atoms:
                 atoms[signature] = len(witnesses)
                 witnesses.append(path or "/")
-            for segment in _alphabet(state, pieces):
-                reached = tuple(
-                    (number, after) for number, at in state if (after := _step(pieces[number], at, segment)) is not None
-                )
+            for segment, reached in _transitions(state, pieces):
                 if reached not in witness:
                     witness[reached] = f"{path}/{segment}"
                     following.append(reached)
@@ -90,40 +91,42 @@ def _accepts(segments: tuple[Segment, ...], at: int) -> bool:
     return at == len(segments) or segments[at].kind is SegmentKind.REST
 
 
-def _step(segments: tuple[Segment, ...], at: int, segment: str) -> int | None:
-    if at == len(segments):
-        return None
-    if segments[at].kind is SegmentKind.REST:
-        return at
-    return at + 1 if segment_matches(segments[at], segment) else None
-
-
-def _alphabet(state: tuple[tuple[int, int], ...], pieces: list[tuple[Segment, ...]]) -> Iterator[str]:
-    """Yield one segment for each class of segments that the templates in this state tell apart."""
-    literals: dict[str, None] = {}
-    classes: dict[SegmentKind, None] = {}
+def _transitions(state: _State, pieces: list[tuple[Segment, ...]]) -> Iterator[tuple[str, _State]]:
+    """Yield one segment for each class of segments that the templates tell apart here, with the state it leads to."""
+    always: list[tuple[int, int]] = []
+    literals: dict[str, list[tuple[int, int]]] = {}
+    classes: dict[SegmentKind, list[tuple[int, int]]] = {}
     for number, at in state:
-        if at < len(pieces[number]):
-            segment = pieces[number][at]
-            if segment.kind is SegmentKind.LITERAL:
-                literals[segment.literal] = None
-            else:
-                classes[segment.kind] = None
-    if not literals and not classes:
-        # Nothing is waited for: every longer path leads to the same dead end.
-        yield _REPRESENTATIVES[0]
-        return
-    seen: set[tuple[bool, ...]] = set()
-    told_apart = [Segment(kind) for kind in classes if kind is not SegmentKind.REST]
-    for representative in _REPRESENTATIVES:
-        combination = tuple(segment_matches(segment, representative) for segment in told_apart)
-        if combination not in seen:
-            seen.add(combination)
-            yield _unmentioned(representative, literals)
-    yield from literals
+        if at == len(pieces[number]):
+            continue
+        segment = pieces[number][at]
+        match segment.kind:
+            case SegmentKind.REST:
+                always.append((number, at))
+            case SegmentKind.ANY:
+                always.append((number, at + 1))
+            case SegmentKind.LITERAL:
+                literals.setdefault(segment.literal, []).append((number, at + 1))
+            case kind:
+                classes.setdefault(kind, []).append((number, at + 1))
+    for literal, after in literals.items():
+        reached = always + after
+        for kind, those in classes.items():
+            if segment_matches(Segment(kind), literal):
+                reached += those
+        yield literal, tuple(sorted(reached))
+    combinations: set[tuple[bool, ...]] = set()
+    for representative in _REPRESENTATIVES if classes else _REPRESENTATIVES[:1]:
+        combination = tuple(segment_matches(Segment(kind), representative) for kind in classes)
+        if combination not in combinations:
+            combinations.add(combination)
+            reached = always.copy()
+            for those, inside in zip(classes.values(), combination, strict=True):
+                reached += those if inside else ()
+            yield _unmentioned(representative, literals), tuple(sorted(reached))
 
 
-def _unmentioned(representative: str, literals: dict[str, None]) -> str:
+def _unmentioned(representative: str, literals: Container[str]) -> str:
     """Return a segment of the same classes that is none of the literals."""
     segment, number = representative, 0
     while segment in literals:

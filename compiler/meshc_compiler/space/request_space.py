@@ -3,13 +3,15 @@
 Everything that a program can say of requests is a union of atoms in each dimension, so that emptiness and inclusion are
 decided exactly, and each set that is not empty has a request to show for it. One thing is not split into atoms: regular
 expressions. Each is a variable of its own, true or false of a path. That keeps "empty" and "covered" sound (what is
-empty for all values of the variables is empty), and "not empty" is believed only with a witness that was checked.
+empty for all values of the variables is empty), and "not empty" is believed only with a witness that was checked. The
+literal beginning of an expression bounds its paths, so that most expressions are told apart all the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias, assert_never
 
 from meshc_compiler.ir.match import (
@@ -22,9 +24,11 @@ from meshc_compiler.ir.match import (
     PathRegex,
     PathTemplate,
     RequestMatch,
+    Segment,
+    SegmentKind,
 )
 from meshc_compiler.path import canonical_path, compiled_regex
-from meshc_compiler.regex import RegexProblem, parse_regex, samples
+from meshc_compiler.regex import RegexProblem, cover, parse_regex, samples
 from meshc_compiler.space.path_atoms import PathAtoms, split_paths
 
 Box: TypeAlias = tuple[int, int, int, int, int]
@@ -122,19 +126,26 @@ class RequestSpace:
 
     # ---- sets
 
-    def boxes(self, match: RequestMatch, callers: int = 1) -> tuple[Box, ...] | None:
+    def boxes(self, wanted: RequestMatch, callers: int = 1) -> tuple[Box, ...] | None:
         """Return a match by these callers as boxes; None where its condition unfolds into too many."""
-        cubes = self._cubes_of(match)
+        cubes = self._cubes_of(wanted)
         if cubes is None:
             return None
         methods = self._all_methods
-        if match.methods:
+        if wanted.methods:
             methods = 0
-            for method in match.methods:
+            for method in wanted.methods:
                 methods |= self._method_bits[method]
         paths = self._atoms.everything
-        if isinstance(match.path, PathTemplate):
-            paths = self._atoms.masks[match.path]
+        match wanted.path:
+            case PathTemplate() as template:
+                paths = self._atoms.masks[template]
+            case PathRegex(pattern):
+                paths = 0
+                for template in covering_templates(pattern):
+                    paths |= self._atoms.masks[template]
+            case _:
+                pass
         return tuple((callers, methods, paths, pos, neg) for pos, neg in cubes) if callers and paths else ()
 
     def _cubes_of(self, match: RequestMatch) -> tuple[tuple[int, int], ...] | None:
@@ -298,8 +309,25 @@ def intersect(left: Box, right: Box) -> Box | None:
 def build_space(matches: Iterable[RequestMatch]) -> RequestSpace | None:
     """Return the space of some matches; None where their paths have too many atoms."""
     distinct = tuple(dict.fromkeys(matches))
-    atoms = split_paths(match.path for match in distinct if isinstance(match.path, PathTemplate))
+    templates: list[PathTemplate] = []
+    for match in distinct:
+        if isinstance(match.path, PathTemplate):
+            templates.append(match.path)
+        elif isinstance(match.path, PathRegex):
+            templates += covering_templates(match.path.pattern)
+    atoms = split_paths(templates)
     return None if atoms is None else RequestSpace(atoms, distinct)
+
+
+@lru_cache(maxsize=4096)
+def covering_templates(pattern: str) -> tuple[PathTemplate, ...]:
+    """Return templates that together match every path which the expression matches."""
+    tree = parse_regex(pattern)
+    beginnings: tuple[tuple[str, ...], ...] = ((),) if isinstance(tree, RegexProblem) else cover(tree)
+    rest = Segment(SegmentKind.REST)
+    return tuple(
+        PathTemplate((*(Segment(SegmentKind.LITERAL, text) for text in beginning), rest)) for beginning in beginnings
+    )
 
 
 def _each_bit(mask: int) -> Iterable[int]:

@@ -91,9 +91,9 @@ NOT_VERIFIED = Code(
     severity=Severity.WARNING,
     summary="a question about the program that could not be decided",
     why=(
-        "Regular expressions are compared by their text and by sample paths, and each comparison has a bound. Where "
-        "neither a proof nor a counter-example was found the compiler says so; it never lets it pass as proved. Write "
-        "the path as a template and the question can be decided."
+        "Regular expressions are compared by their beginnings, their text and sample paths, and each comparison has a "
+        "bound. Where neither a proof nor a counter-example was found the compiler says so; it never lets it pass as "
+        "proved. Write the path as a template and the question can be decided."
     ),
     bad=_SHOP
     + 'allow web -> api : GET ~"/v1/(a|b)[0-9]{2}"\nallow worker -> api : GET /v2\n'

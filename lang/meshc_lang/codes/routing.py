@@ -61,11 +61,11 @@ UNDECIDED_ROUTE = Code(
     severity=Severity.ERROR,
     summary="rules of a route of which it cannot be decided which is the more specific",
     why=(
-        "Regular expressions are compared by their text and by sample paths only. Where they leave it open whether two "
-        "rules overlap, `over NAME` must say which one wins."
+        "Regular expressions are compared by their beginnings, their text and sample paths only. Where that leaves open "
+        "whether two rules overlap, `over NAME` must say which one wins."
     ),
-    bad=_SHOP + 'route api {\n  /v1/** => v1 as stable\n  ~"/v1/users/[a-m]+" => v2\n}\n',
-    good=_SHOP + 'route api {\n  /v1/** => v1 as stable\n  ~"/v1/users/[a-m]+" => v2 over stable\n}\n',
+    bad=_SHOP + 'route api {\n  /v1/{id} => v1 as one\n  ~"/v1/[a-m]+" => v2\n}\n',
+    good=_SHOP + 'route api {\n  /v1/{id} => v1 as one\n  ~"/v1/[a-m]+" => v2 over one\n}\n',
 )
 
 CONFLICTING_SETTINGS = Code(
