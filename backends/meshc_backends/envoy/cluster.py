@@ -17,6 +17,16 @@ from meshc_compiler.ir.workload import Protocol, ServicePort, Workload
 CONNECT_TIMEOUT = "5s"
 """How long a connection may take to be made, TLS included; what takes longer is a connect failure."""
 
+APPLICATION_IDLE = "1s"
+"""How long an unused connection to the workload is kept: less than any application keeps it (gunicorn: 2 s), so that
+none is closed under a request, which nobody would retry. A new one on loopback costs next to nothing."""
+
+MESH_IDLE = "900s"
+"""How long an unused connection to another sidecar is kept: less than its listener keeps it, for the same reason."""
+
+EXTERNAL_IDLE = "30s"
+"""How long an unused connection to a host outside the mesh is kept."""
+
 RETRY_BUDGET_MINIMUM = 3
 """How many retries at once a budget always allows: a share of very few requests would be none at all."""
 
@@ -32,6 +42,7 @@ def cluster(
     name: str,
     addresses: tuple[Address, ...],
     *,
+    idle: str,
     http2: bool = False,
     retry_budget: int | None = None,
     transport_socket: Message | None = None,
@@ -47,7 +58,7 @@ def cluster(
         message |= {"dns_lookup_family": "V4_PREFERRED", "respect_dns_ttl": True}
     message |= {
         "load_assignment": load_assignment(name, addresses),
-        "typed_extension_protocol_options": {_HTTP_OPTIONS: _http_options(http2=http2)},
+        "typed_extension_protocol_options": {_HTTP_OPTIONS: _http_options(idle, http2=http2)},
         "circuit_breakers": {"thresholds": [_thresholds(retry_budget)]},
     }
     if transport_socket is not None:
@@ -55,9 +66,9 @@ def cluster(
     return message
 
 
-def _http_options(*, http2: bool) -> Message:
+def _http_options(idle: str, *, http2: bool) -> Message:
     version: Message = {"http2_protocol_options": {}} if http2 else {"http_protocol_options": {}}
-    return typed(_HTTP_OPTIONS, explicit_http_config=version)
+    return typed(_HTTP_OPTIONS, common_http_protocol_options={"idle_timeout": idle}, explicit_http_config=version)
 
 
 def _thresholds(retry_budget: int | None) -> Message:
@@ -82,6 +93,7 @@ def application_cluster(workload: Workload, port: ServicePort, placement: Placem
     return cluster(
         names.application_cluster(port),
         (placement.application(workload, port),),
+        idle=APPLICATION_IDLE,
         http2=speaks_http2(port.protocol),
     )
 
@@ -94,6 +106,7 @@ def service_cluster(
     return cluster(
         names.service_cluster(callee.service, callee.port, version, retry_budget),
         placement.endpoints(callee.service, version),
+        idle=MESH_IDLE,
         http2=http2,
         retry_budget=retry_budget,
         transport_socket=mesh_tls(
@@ -116,6 +129,7 @@ def external_cluster(callee: OutboundExternal, host: str, placement: Placement) 
     return cluster(
         names.external_cluster(external, host),
         (placement.external(external, host),),
+        idle=EXTERNAL_IDLE,
         http2=http2,
         retry_budget=budget.value if budget and callee.settings.retries else None,
         transport_socket=socket,
@@ -124,4 +138,4 @@ def external_cluster(callee: OutboundExternal, host: str, placement: Placement) 
 
 def admin_cluster(admin: Address) -> Message:
     """Return the cluster of Envoy's own administration interface."""
-    return cluster(names.ADMIN_CLUSTER, (admin,))
+    return cluster(names.ADMIN_CLUSTER, (admin,), idle=APPLICATION_IDLE)
