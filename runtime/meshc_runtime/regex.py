@@ -2,8 +2,8 @@ r"""RE2 full matching in time linear in the input: a regular expression run as a
 
 Python's own `re` backtracks, so that a path chosen by a caller could hold the proxy for minutes, and reads
 some expressions differently from RE2. What is not understood here is refused when the policy is loaded.
-Supported: literals, `.`, classes, `[:name:]`, `\d \w \s` and their complements, escapes, groups, `|`, `* + ? {m,n}` with
-or without `?`, `^ $ \A \z`, and a leading `(?i)`. Input is ASCII without newline.
+Supported: literals, `.`, classes, `[:name:]`, `\d \w \s` and their complements, escapes, groups, `|`,
+`* + ? {m,n}` with or without `?`, `^ $ \A \z`, and a leading `(?i)`. Input is ASCII without newline.
 """
 
 from __future__ import annotations

@@ -151,6 +151,8 @@ def load_mesh_tls(
     server.verify_mode = ssl.CERT_REQUIRED
     server.num_tickets = 0  # a resumed session would outlive a change of the trust bundle
     server.options |= ssl.OP_NO_TICKET
+    # A request's end never depends on the connection's: a client that only half-closes gets its answer.
+    server.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
     server.sslobject_class = _InboundSession
 
     def select(session: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:

@@ -30,15 +30,14 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         allow("write-orders", "web", methods=("POST",), path="/v1/orders"),
         deny("no-secrets", "web", path="/v1/orders/secret/**"),
     )
-    with ScriptedApp(script=lambda request, sock: ok(request.path.encode())) as app:
-        with RunningProxy(callee(authority.issue("api"), app.port, rules=rules), folder / "api") as api:
-            web_snapshot = caller(
-                authority.issue("web"),
-                [service([route("api")])],
-                [mesh_cluster("api", api.addresses["inbound"])],
-            )
-            with RunningProxy(web_snapshot, folder / "web") as web:
-                yield Pair(app=app, api=api, web=web)
+    with (
+        ScriptedApp(script=lambda request, sock: ok(request.path.encode())) as app,
+        RunningProxy(callee(authority.issue("api"), app.port, rules=rules), folder / "api") as api,
+    ):
+        clusters = [mesh_cluster("api", api.addresses["inbound"])]
+        web_snapshot = caller(authority.issue("web"), [service([route("api")])], clusters)
+        with RunningProxy(web_snapshot, folder / "web") as web:
+            yield Pair(app=app, api=api, web=web)
 
 
 def test_allowed_call_reaches_the_app_with_the_callers_identity(pair: Pair) -> None:

@@ -298,15 +298,27 @@ def policy(*on: str, limit: int = 2, budget: float | None = None) -> RetryPolicy
     ("on", "failures", "statuses"),
     [
         ("connect-failure", {TryFailure.CONNECT_FAILURE}, set()),
-        ("reset", {TryFailure.CONNECT_FAILURE, TryFailure.RESET, TryFailure.PROTOCOL_ERROR, TryFailure.PER_TRY_TIMEOUT}, set()),
-        ("5xx", {TryFailure.CONNECT_FAILURE, TryFailure.RESET, TryFailure.PROTOCOL_ERROR, TryFailure.PER_TRY_TIMEOUT}, {500, 502, 503, 504, 599}),
-        ("gateway-error", {TryFailure.CONNECT_FAILURE, TryFailure.RESET, TryFailure.PROTOCOL_ERROR, TryFailure.PER_TRY_TIMEOUT}, {502, 503, 504}),
+        (
+            "reset",
+            {TryFailure.CONNECT_FAILURE, TryFailure.RESET, TryFailure.PROTOCOL_ERROR, TryFailure.PER_TRY_TIMEOUT},
+            set(),
+        ),
+        (
+            "5xx",
+            {TryFailure.CONNECT_FAILURE, TryFailure.RESET, TryFailure.PROTOCOL_ERROR, TryFailure.PER_TRY_TIMEOUT},
+            {500, 502, 503, 504, 599},
+        ),
+        (
+            "gateway-error",
+            {TryFailure.CONNECT_FAILURE, TryFailure.RESET, TryFailure.PROTOCOL_ERROR, TryFailure.PER_TRY_TIMEOUT},
+            {502, 503, 504},
+        ),
         ("s503", set(), {503}),
         ("s404", set(), {404}),
         ("refused-stream", set(), set()),
         ("unavailable", set(), set()),
     ],
-)  # fmt: skip
+)
 def test_what_a_condition_retries(on: str, failures: set[TryFailure], statuses: set[int]) -> None:
     compiled = policy(on)
     assert {failure for failure in TryFailure if compiled.retries_failure(failure)} == failures

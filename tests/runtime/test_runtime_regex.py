@@ -62,9 +62,35 @@ def test_reads_re2(expression: str, text: str, matches: bool) -> None:
 
 @pytest.mark.parametrize(
     "expression",
-    ["(", ")", "a)", "[", "[a", "*", "a**", "a++", "(?=a)", "(?!a)", "(?<=a)", "(?>a)", "\\1", "(?P=x)", "a{2", "a{3,1}", "a{9999}",
-     "\\pL", "\\Q", "é", "[é]", "\\", "[b-a]", "[[:nothing:]]", "((a{100}){100}){100}", "(" * 5000],
-)  # fmt: skip
+    [
+        "(",
+        ")",
+        "a)",
+        "[",
+        "[a",
+        "*",
+        "a**",
+        "a++",
+        "(?=a)",
+        "(?!a)",
+        "(?<=a)",
+        "(?>a)",
+        "\\1",
+        "(?P=x)",
+        "a{2",
+        "a{3,1}",
+        "a{9999}",
+        "\\pL",
+        "\\Q",
+        "é",
+        "[é]",
+        "\\",
+        "[b-a]",
+        "[[:nothing:]]",
+        "((a{100}){100}){100}",
+        "(" * 5000,
+    ],
+)
 def test_refuses_what_it_would_read_differently(expression: str) -> None:
     with pytest.raises(ValueError):
         LinearRegex(expression)

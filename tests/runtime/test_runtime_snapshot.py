@@ -9,6 +9,7 @@ import pytest
 from meshc_runtime.policy import compile_policy, uncarried
 from meshc_runtime.snapshot import (
     AllConditions,
+    CertificateFiles,
     Destination,
     HeaderOneOf,
     NotCondition,
@@ -20,7 +21,6 @@ from meshc_runtime.snapshot import (
     render_snapshot,
     snapshot_schema,
 )
-from support.proxy_authority import CertificateFiles
 from support.proxy_mesh import allow, callee, caller, plain_cluster, route, service
 
 

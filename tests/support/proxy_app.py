@@ -35,6 +35,14 @@ def status(code: int, body: bytes = b"") -> bytes:
     return f"HTTP/1.1 {code} Code\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
 
 
+def receive(sock: socket.socket) -> bytes:
+    """Some bytes; ValueError at the end."""
+    data = sock.recv(1 << 20)
+    if not data:
+        raise ValueError("closed")
+    return data
+
+
 Script = Callable[[SeenRequest, socket.socket], bytes | None]
 
 
@@ -56,7 +64,6 @@ class ScriptedApp:
     def __post_init__(self) -> None:
         self.requests: list[SeenRequest] = []
         self.connections = 0
-        self.stray: list[bytes] = []
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -142,7 +149,7 @@ class _Reader:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._buffer = b""
+        self._buffer = bytearray()
 
     def _more(self) -> bool:
         data = self._sock.recv(65_536)
@@ -153,14 +160,17 @@ class _Reader:
         while mark not in self._buffer:
             if not self._more():
                 return None
-        taken, _, self._buffer = self._buffer.partition(mark)
+        end = self._buffer.index(mark)
+        taken = bytes(self._buffer[:end])
+        del self._buffer[: end + len(mark)]
         return taken
 
     def _exactly(self, count: int) -> bytes:
         while len(self._buffer) < count:
             if not self._more():
                 raise ValueError("cut short")
-        taken, self._buffer = self._buffer[:count], self._buffer[count:]
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
         return taken
 
     def request(self, connection: int) -> SeenRequest | None:

@@ -38,7 +38,7 @@ class Wire:
         plain = socket.create_connection((host, int(port)), timeout)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock: socket.socket = plain
-        self._buffer = b""
+        self._buffer = bytearray()
         if identity is not None:
             try:
                 self.sock = client_context(identity).wrap_socket(plain, server_hostname=server_name)
@@ -103,8 +103,8 @@ class Wire:
         with contextlib.suppress(ConnectionResetError, ssl.SSLError):
             while data := self.sock.recv(65_536):
                 self._buffer += data
-        taken, self._buffer = self._buffer, b""
-        return taken
+        taken, self._buffer = self._buffer, bytearray()
+        return bytes(taken)
 
     def closed_by_peer(self) -> bool:
         """Wait for the other side to close; true when nothing more came first."""
@@ -122,13 +122,16 @@ class Wire:
     def _until(self, mark: bytes) -> bytes:
         while mark not in self._buffer:
             self._more()
-        taken, _, self._buffer = self._buffer.partition(mark)
+        end = self._buffer.index(mark)
+        taken = bytes(self._buffer[:end])
+        del self._buffer[: end + len(mark)]
         return taken
 
     def _exactly(self, count: int) -> bytes:
         while len(self._buffer) < count:
             self._more()
-        taken, self._buffer = self._buffer[:count], self._buffer[count:]
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
         return taken
 
 
