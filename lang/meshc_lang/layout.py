@@ -32,6 +32,8 @@ class Layout:
     def __init__(self, file: SourceFile) -> None:
         self.text = file.source.text
         self.pending: list[Comment] = list(reversed(file.comments))
+        # While a line is being measured nothing inside it is broken: trying both ways at each depth would be 2^depth.
+        self.flat = False
 
     def comments_before(self, offset: int) -> list[Comment]:
         """Take the comments that begin before `offset`."""
@@ -106,8 +108,10 @@ class Layout:
         if "\n" not in self.text[opener:closer]:
             if not items:
                 return opening + closing
+            outer, self.flat = self.flat, True
             line = marks[0] + ", ".join(render(item, before) for item in items) + marks[1]
-            if len(before) + len(line) <= WIDTH and not (one_a_line and len(items) > 1):
+            self.flat = outer
+            if self.flat or (len(before) + len(line) <= WIDTH and not (one_a_line and len(items) > 1)):
                 return line
         indent = before[: len(before) - len(before.lstrip(" "))]
         first = self.trailing(opener + 1, items[0].span.start if items else closer)

@@ -43,7 +43,7 @@ _MOST_ERRORS = 500
 _MOST_WORK = 2_000_000
 """How many characters are read again in search of further faults of one statement."""
 
-_DECLARED = re.compile(r"(service|external|group)[ \t]+([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)")
+_DECLARED = re.compile(r"^[ \t]*(service|external|group)[ \t]+([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)", re.MULTILINE)
 
 _LOCK = threading.Lock()
 """The one reader holds the state of the text that is being read."""

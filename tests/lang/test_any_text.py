@@ -9,8 +9,10 @@ from hypothesis.strategies import DrawFn
 
 from meshc_lang.codes import syntax
 from meshc_lang.diagnostic import in_order
+from meshc_lang.format import format_file
 from meshc_lang.parser import parse, parse_request
 from meshc_lang.source import SourceText
+from meshc_lang.tree.dump import dump
 from meshc_lang.tree.walk import walk
 from support.program_texts import program_texts
 
@@ -106,8 +108,12 @@ def test_texts_that_strain_a_parser_get_one_answer(text: str, code: syntax.Code)
 def test_the_bounds_leave_room_for_what_people_write() -> None:
     deep = "mesh x " + "{ a " * 60 + "{}" + " }" * 60
     wide = "group g = " + " | ".join(["a"] * 200)
-    for text in (deep, wide, "edition " + "9" * 18):
-        assert parse(SourceText("program.mesh", text))[1] == ()
+    negated = "allow a -> b : /x if " + "not " * 16 + "(" * 60 + 'header "x" present' + ")" * 60
+    for text in (deep, wide, negated, "edition " + "9" * 18):
+        file, problems = parse(SourceText("program.mesh", text))
+        assert problems == ()
+        again = parse(SourceText("program.mesh", format_file(file)))[0]
+        assert (again == file, hash(again) == hash(file), dump(again) == dump(file)) == (True, True, True)
 
 
 def test_an_empty_file_and_one_of_comments_are_programs() -> None:

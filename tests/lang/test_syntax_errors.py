@@ -65,7 +65,7 @@ def test_statements_without_an_error_are_kept_and_broken_ones_leave_their_names(
     file, problems = read(
         "service web { port 8080/http }\n"
         "allow web -> api : GET /whole\n"
-        "group pci = web |\n"
+        "# service elsewhere {}\ngroup pci = web |\n"
         'external stripe { hosts: ["a\\q"] }\n'
         "allow web -> api : GET\n"
     )

@@ -34,7 +34,10 @@ class Gap(Enum):
 Piece: TypeAlias = str | Gap
 Pieces: TypeAlias = tuple[Piece, ...]
 
-NAMES = ("web", "api", "payments", "a-b", "_x", "v1", "test", "limit", "mesh", "route", "is", "over", "as", "present-9")
+NAMES = (
+    "web", "api", "a-b", "_x", "v1", "test", "limit", "mesh", "route", "is", "over", "as", "present-9",
+    "a-name-that-soon-fills-a-line-of-a-hundred-columns",
+)  # fmt: skip
 """Names; many are keywords elsewhere."""
 
 PATHS = (
