@@ -72,10 +72,12 @@ def test_a_wrong_proxy_is_noticed(
 
     assert verdict.disagreements
     assert {name for one in verdict.disagreements for name in one.voices} == {voice.value}
-    assert "evaluator: 403, nothing reaches a workload" in verdict.message
-    assert f"{voice.value}:" in verdict.message
-    assert "! status 200, expected 403" in verdict.message
-    assert " -> api " in verdict.message
+    let_through = next(one for one in verdict.disagreements if "! status 200, expected 403" in one.text)
+    request, evaluator, proxy, *differences = let_through.text.splitlines()
+    assert " -> api " in request
+    assert "evaluator: 403, nothing reaches a workload" in evaluator
+    assert f"{voice.value}: " in proxy
+    assert any("1 tries, expected 0" in difference for difference in differences)
     with pytest.raises(AssertionError, match="answers differ"):
         verdict.require_agreement()
 

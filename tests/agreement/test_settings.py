@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from meshc_lang.request import Request
-from support.agreement_probe import Probe
+from support.agreement_mesh import AgreementMesh
+from support.agreement_probe import Observation, Probe
+from support.agreement_process import Voice
 from support.agreement_stage import Stage
 from support.agreement_trial import hold
+from support.recorder import LATE
+
+Begun = dict[str, Future[Observation]]
 
 
 @pytest.fixture(scope="module")
 def stage(stage_of: Any) -> Iterator[Stage]:
     with stage_of("settings") as running:
         yield running
+
+
+@pytest.fixture(scope="module", autouse=True)
+def long_calls(stage: Stage) -> Iterator[Begun]:
+    """Calls that take longer than the other tests of this file together, begun before them."""
+    with ThreadPoolExecutor() as pool:
+        yield {mesh.name: pool.submit(mesh.send, _call("slow", "/no-timeout", "late")) for mesh in stage.meshes}
 
 
 def _call(callee: str, path: str, script: str = "200", method: str = "GET", body: bytes = b"") -> Probe:
@@ -64,3 +78,43 @@ def test_calls_end_when_their_time_is_over(stage: Stage) -> None:
         _call("worn", "/bare/per-try", "stall"),
     ]
     hold(stage.program, stage.meshes, probes, stage.expect, at_once=8).require_agreement()
+
+
+RUNNING = 20
+"""Calls at once, all of which fail."""
+
+
+def _retried(mesh: AgreementMesh, path: str) -> int:
+    """Return how many of many calls that fail together are tried again while the first tries again still run."""
+    probe = _call("api", path, f"gate-{path[1:]}1-503 gate-{path[1:]}2-200")
+    reached = mesh.recorder.total("api")
+    with ThreadPoolExecutor(max_workers=RUNNING) as pool:
+        calls = [pool.submit(mesh.send, probe) for _ in range(RUNNING)]
+        _until(lambda: mesh.recorder.total("api") - reached == RUNNING)
+        mesh.recorder.open_gate(f"{path[1:]}1")
+        _until(lambda: mesh.recorder.total("api") - reached + sum(call.done() for call in calls) == 2 * RUNNING)
+        mesh.recorder.open_gate(f"{path[1:]}2")
+        seen = [call.result() for call in calls]
+    assert all(one.answer.status == (200 if one.count == 2 else 503) for one in seen)
+    return sum(one.count - 1 for one in seen)
+
+
+def _until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 15
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("voice", list(Voice))
+@pytest.mark.parametrize(("path", "fewest", "most"), [("/budget", 3, 4), ("/ample", RUNNING // 2, RUNNING)])
+def test_a_budget_is_a_share_of_what_runs(stage: Stage, voice: Voice, path: str, fewest: int, most: int) -> None:
+    """20 % of 20 calls are 4; as calls end, the share falls, but three at once are always allowed."""
+    assert fewest <= _retried(stage.mesh(voice), path) <= most
+
+
+def test_without_a_timeout_a_call_may_take_its_time(stage: Stage, long_calls: Begun) -> None:
+    for name, call in long_calls.items():
+        seen = call.result()
+        assert (name, seen.answer.status, len(seen.tries)) == (name, 200, 1)
+        assert seen.seconds >= LATE

@@ -13,6 +13,7 @@ from meshc_lang.request import Request
 from support.agreement_mesh import AgreementMesh
 from support.agreement_probe import Probe
 from support.agreement_process import Voice
+from support.agreement_stage import compiled, without_limits
 
 REQUESTS = 400
 DEVIATIONS = 5.5
@@ -39,7 +40,7 @@ def test_versions_get_their_shares(
     stage_of: Any, voice: Voice, program: str, path: str, shares: dict[str, float]
 ) -> None:
     probe = Probe(request=Request(caller="web", callee="api", method="GET", path=path))
-    with stage_of(program, voices=(voice,)) as stage:
+    with stage_of(program, index=without_limits(compiled(program)), voices=(voice,)) as stage:
         assert {place.version for place in stage.expect(probe).places} == set(shares)
         counts = _shares(stage.mesh(voice), probe)
 

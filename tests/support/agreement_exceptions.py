@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from meshc_compiler.path import canonical_path
 from support.agreement_certificates import FOREIGNER
 from support.agreement_compare import Expected, compare
 from support.agreement_probe import Observation, Probe
@@ -30,6 +31,7 @@ class AllowedDifference:
 
 
 _FOLDED_DOTS = re.compile(r"(?<=/)((?:\.|%2[Ee]){1,2});[^/]*")
+_LOWER_ESCAPE = re.compile(r"%(?:[0-9A-F]?[a-f]|[a-f])")
 _USUAL_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 
 
@@ -42,10 +44,24 @@ def _serves_the_folded_path(expect: Expect, probe: Probe, seen: Observation) -> 
 
 
 def _keeps_the_case_of_escapes(expect: Expect, probe: Probe, seen: Observation) -> list[str]:
-    if not re.search(r"%(?:[0-9A-F]?[a-f]|[a-f])", probe.request.path):
+    if not _LOWER_ESCAPE.search(probe.request.path):
         return ["no escape in lower case"]
     tries = tuple(replace(one, target=_upper_escapes(one.target)) for one in seen.tries)
     return compare(expect(probe), probe, replace(seen, tries=tries))
+
+
+def _refuses_escapes_in_lower_case(expect: Expect, probe: Probe, seen: Observation) -> list[str]:
+    del expect
+    if not _LOWER_ESCAPE.search(probe.request.path):
+        return ["no escape in lower case"]
+    return compare(Expected(status=400, reason="an escape in lower case"), probe, seen)
+
+
+def _refuses_slashes_alone(expect: Expect, probe: Probe, seen: Observation) -> list[str]:
+    del expect
+    if "//" not in probe.request.path or canonical_path(probe.request.path) != "/":
+        return ["not the root in slashes"]
+    return compare(Expected(status=400, reason="slashes alone"), probe, seen)
 
 
 def _upper_escapes(target: str) -> str:
@@ -67,7 +83,14 @@ def _refuses_unusual_methods(expect: Expect, probe: Probe, seen: Observation) ->
     return compare(Expected(status=400, reason="unusual method"), probe, seen)
 
 
+REFUSED_FOR_EXPRESSIONS = AllowedDifference(
+    Voice.ENVOY,
+    "where a rule has a path expression, which cannot be made to match both cases, Envoy refuses escapes in lower case",
+    _refuses_escapes_in_lower_case,
+)
+
 ALLOWED_DIFFERENCES = (
+    REFUSED_FOR_EXPRESSIONS,
     AllowedDifference(
         Voice.ENVOY,
         "Envoy reads `\\` as `/`, and `..;x` as `..`, before anything can refuse the request: it decides about the "
@@ -78,6 +101,11 @@ ALLOWED_DIFFERENCES = (
         Voice.ENVOY,
         "Envoy forwards the hexadecimal digits of escapes as they came; rules match them in either case",
         _keeps_the_case_of_escapes,
+    ),
+    AllowedDifference(
+        Voice.ENVOY,
+        "Envoy leaves two slashes of a path that is nothing but slashes, and then refuses it",
+        _refuses_slashes_alone,
     ),
     AllowedDifference(
         Voice.ENVOY,
@@ -92,9 +120,11 @@ ALLOWED_DIFFERENCES = (
 )
 
 
-def allowed_difference(voice: str, expect: Expect, probe: Probe, seen: Observation) -> AllowedDifference | None:
-    """Return the exception by which a difference is no fault; None where there is none."""
+def allowed_difference(
+    voices: frozenset[Voice], expect: Expect, probe: Probe, seen: Observation
+) -> AllowedDifference | None:
+    """Return the exception by which a difference in a mesh of these voices is no fault; None where there is none."""
     for one in ALLOWED_DIFFERENCES:
-        if one.voice == voice and not one.differences(expect, probe, seen):
+        if one.voice in voices and not one.differences(expect, probe, seen):
             return one
     return None

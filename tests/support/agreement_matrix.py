@@ -38,7 +38,7 @@ _WITNESSES = {
 }
 """For each kind of segment: one that is accepted, then others, of which some are not."""
 
-METHODS = ("GET", "POST", "DELETE", "HEAD", "OPTIONS")
+METHODS = ("GET", "POST", "DELETE", "HEAD", "OPTIONS", "PURGE", "TRACE", "M-SEARCH")
 
 
 @dataclass(frozen=True, slots=True)

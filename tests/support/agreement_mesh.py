@@ -83,6 +83,7 @@ class AgreementMesh:
         self.recorder = Recorder()
         self.certificates = certificates
         self._voice_of = (lambda _: voice) if isinstance(voice, Voice) else voice
+        self.voices = frozenset(self._voice_of(name) for name in index.workloads)
         self._directory = directory
         self._ports = ports
         self._edit = edit
@@ -257,12 +258,9 @@ class AgreementMesh:
                 },
                 roots=str(self._roots or self.certificates.directory_of(next(iter(current))) / "trust-bundle.pem"),
             )
-            documents = {voice: self._emit(voice, placement) for voice in self._voices()}
+            documents = {voice: self._emit(voice, placement) for voice in self.voices}
             for name, instance in chosen.items():
                 yield instance, documents[self._voice_of(name)][name]
-
-    def _voices(self) -> set[Voice]:
-        return {self._voice_of(name) for name in self.index.workloads}
 
     def _emit(self, voice: Voice, placement: LoopbackPlacement) -> dict[str, Any]:
         backend = _BACKENDS[voice]

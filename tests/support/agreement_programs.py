@@ -49,8 +49,7 @@ def _route(chance: random.Random) -> Sequence[str]:
         rules.append(f"  {path}/** => {target} as {name}")
         path += "/" + chance.choice(_LITERALS)
     if chance.random() < 0.6:
-        header = chance.choice(_HEADERS)
-        rules.append(f'  GET {path}/** if header "{header}" == "v" => v2 as last')
+        rules.append(f"  GET {path}/** if {_condition(chance, 2)} => v2 as last")
     return (f"route {_VERSIONED} {{", *rules, "}")
 
 

@@ -21,6 +21,12 @@ def spellings(path: str) -> Iterator[Spelling]:
     first = bare.split("/")[1]
     letters = next((i for i, c in enumerate(last) if c.isalnum()), None)
 
+    # the root
+    yield Spelling("//", "slashes alone")
+    yield Spelling("/.", "the root, by a dot")
+    yield Spelling("/../..", "the root, from above")
+    yield Spelling("//..//", "the root, by slashes and dots")
+
     # slashes
     yield Spelling(bare + "/", "slash at the end")
     yield Spelling(bare + "//", "two slashes at the end")

@@ -84,7 +84,7 @@ def hold(
             differences = compare(expected[number], probe, observations[number])
             if late := mesh.late_tries(observations[number]):
                 differences.append(f"{late} more tries after the answer")
-            if differences and (excuse := allowed_difference(mesh.name, expect, probe, observations[number])):
+            if differences and (excuse := allowed_difference(mesh.voices, expect, probe, observations[number])):
                 excused.add(excuse)
                 differences = []
             answers.append((mesh.name, observations[number], tuple(differences)))

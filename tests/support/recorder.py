@@ -1,8 +1,9 @@
 """Stand-in workloads on loopback: they write down every request that reaches them, and misbehave on command.
 
 A request is recorded under its `x-agreement-id`. `x-agreement-do` is a script with one word for each try, the last of
-which repeats: `NNN` answers that status, `stall` holds the request until it is released, `close` ends the connection
-without an answer, `reset` ends it by RST, `garbage` answers something that is not HTTP.
+which repeats: `NNN` answers that status, `gate-NAME-NNN` does so once the gate is opened, `late` answers 200 after
+`LATE` seconds, `stall` holds the request until it is released, `close` ends the connection without an answer, `reset`
+ends it by RST, `garbage` answers something that is not HTTP.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from typing import Final
 
 ID_HEADER: Final = "x-agreement-id"
 SCRIPT_HEADER: Final = "x-agreement-do"
+
+LATE: Final = 16.0
+"""Longer than any time that a proxy limits calls to by itself: Envoy's is 15 s."""
 
 _LONGEST_STALL: Final = 40.0
 _LARGEST_HEAD: Final = 256 * 1024
@@ -81,6 +85,11 @@ class Recorder:
         with self._lock:
             return tuple(self._received.get(number, ()))
 
+    def total(self, service: str) -> int:
+        """Return how many tries a service has got so far."""
+        with self._lock:
+            return sum(one.place.service == service for tries in self._received.values() for one in tries)
+
     def connections(self, place: Place) -> int:
         """Return how many connections the place has taken."""
         with self._lock:
@@ -89,6 +98,10 @@ class Recorder:
     def release(self, number: str) -> None:
         """End all stalls of a request."""
         self._release_of(number).set()
+
+    def open_gate(self, name: str) -> None:
+        """Let all tries answer that wait at a gate, and all that come to it."""
+        self._release_of(f"gate {name}").set()
 
     def close(self) -> None:
         """Close every socket and wait for every thread."""
@@ -181,6 +194,12 @@ class Recorder:
             return False
         if action == "close":
             return False
+        if action == "late":
+            self._release_of("never").wait(LATE)
+            action = "200"
+        if action.startswith("gate-"):
+            _, gate, action = action.split("-")
+            self._release_of(f"gate {gate}").wait(_LONGEST_STALL)
         if action == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return False
