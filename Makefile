@@ -18,7 +18,7 @@ $(READY): pyproject.toml
 	@touch $@
 
 demo: $(READY)  ## build a real example and run a mesh on this machine
-	@$(BIN)/python examples/demo.py
+	@$(BIN)/meshc demo
 
 test: lint types floors unit  ## everything that must hold
 
