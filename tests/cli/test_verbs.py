@@ -369,6 +369,56 @@ def test_a_place_that_cannot_be_written_is_a_finding(folder: Path) -> None:
     assert (folder / "good.mesh").read_text() == GOOD
 
 
+def test_certs_inspect_names_identities_and_never_shows_a_key(folder: Path) -> None:
+    invoke("build", "good.mesh", "--target", "certs", "--quiet")
+    result = invoke("certs", "inspect", "build", ".meshc/authority")
+    assert result.exit_code == 0
+    assert (
+        "build/certs/web/cert-chain.pem\n  spiffe://shop.example/ns/default/sa/web  (workload)\n    valid until "
+        in result.stdout
+    )
+    assert "  spiffe://shop.example  (authority)" in result.stdout
+    assert "key.pem\n" not in result.stdout.replace("-with-key.pem\n", "")
+    for path in (*folder.rglob("key.pem"), *folder.rglob("*-with-key.pem")):
+        secret = path.read_text().split("PRIVATE KEY-----")[1].split()[0]
+        assert secret not in result.stdout
+    document = json.loads(invoke("certs", "inspect", "build", "--format", "json").stdout)
+    assert document["version"] == 1
+    (web,) = [file for file in document["files"] if file["path"] == "build/certs/web/cert-chain.pem"]
+    assert web["certificates"][0]["identity"] == "spiffe://shop.example/ns/default/sa/web"
+    assert web["certificates"][0]["valid_now"] is True
+    assert web["certificates"][0]["faults"] == []
+
+
+def test_certs_inspect_of_something_else(folder: Path) -> None:
+    result = invoke("certs", "inspect", "good.mesh")
+    assert (result.exit_code, result.stdout) == (1, "good.mesh\n  holds no certificate that can be read\n")
+    assert invoke("certs", "inspect", "bad").exit_code == 1
+    assert invoke("certs", "inspect", "nothing").exit_code == 2
+
+
+def test_the_bytes_of_a_build_do_not_depend_on_the_process(folder: Path) -> None:
+    for seed in ("1", "2"):
+        done = run(
+            "build",
+            ROOT / "examples" / "boutique",
+            "--out",
+            f"out{seed}",
+            "--target",
+            "envoy,sidecar",
+            "-q",
+            cwd=folder,
+            PYTHONHASHSEED=seed,
+        )
+        assert done.returncode == 0, done.stderr
+    one, two = (
+        {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+        for out in (folder / "out1", folder / "out2")
+    )
+    assert one == two
+    assert len(one) > 20
+
+
 def test_explain_prints_pages_and_the_list(folder: Path) -> None:
     page = invoke("explain", "MSH101").stdout
     assert page.startswith("MSH101 unknown-name (error)\n")
@@ -400,11 +450,12 @@ def test_help_lists_the_verbs_and_hides_the_hidden() -> None:
         "why",
         "build",
         "up",
+        "certs",
         "proxy",
         "explain",
         "version",
     ]
-    for verb in ("check", "fmt", "test", "why", "build", "up", "proxy", "explain", "version", "demo"):
+    for verb in ("certs", "check", "fmt", "test", "why", "build", "up", "proxy", "explain", "version", "demo"):
         assert invoke(verb, "--help").exit_code == 0
 
 

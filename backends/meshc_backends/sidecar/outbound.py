@@ -33,11 +33,10 @@ def outbound_services(
             for destination in rule.destinations:
                 cluster = _service_cluster(service, destination, placement)
                 clusters.setdefault(cluster.name, cluster)
-    taken: set[str] = set()
+    bare = _owners_of_bare_names(slice_.externals)
     for external in slice_.externals:
         for host in external.external.hosts:
-            services.append(_external(external, host, default=host not in taken))
-            taken.add(host)
+            services.append(_external(external, host, default=bare[host] is external))
             cluster = _external_cluster(external, host, placement)
             clusters.setdefault(cluster.name, cluster)
     return tuple(services), tuple(sorted(clusters.values(), key=lambda cluster: cluster.name))
@@ -108,6 +107,15 @@ def _service_cluster(service: OutboundService, destination: Destination, placeme
             server_name=server_name(service.service, service.port),
         ),
     )
+
+
+def _owners_of_bare_names(externals: tuple[OutboundExternal, ...]) -> dict[str, OutboundExternal]:
+    """Return whom each host means without a port, where several have it: the first, and one that speaks HTTP first."""
+    owners: dict[str, OutboundExternal] = {}
+    for external in sorted(externals, key=lambda external: not external.external.port.protocol.is_http):
+        for host in external.external.hosts:
+            owners.setdefault(host, external)
+    return owners
 
 
 def _external(external: OutboundExternal, host: str, *, default: bool) -> out.OutboundService:

@@ -21,6 +21,7 @@ VERBS = (
     Verb("why", "explain what becomes of a request: rule, route, settings"),
     Verb("build", "write configurations and certificates for the targets"),
     Verb("up", "run the whole mesh on this machine, until Ctrl-C"),
+    Verb("certs", "look at certificates"),
     Verb("proxy", "run one sidecar from its snapshot"),
     Verb("explain", "print the page of a diagnostic code"),
     Verb("version", "print the version"),

@@ -15,12 +15,12 @@ def code_page(code: Code, terminal: Terminal) -> str:
     """Return what a code means, why it matters, a program that yields it and one that does not."""
     width = min(terminal.width or _WIDEST, _WIDEST)
     head = f"{terminal.paint(code.id, INK[code.severity])} {terminal.paint(code.name, Ink.STRONG)} ({code.severity})"
-    parts = [head, textwrap.fill(_sentence(code.summary), width), textwrap.fill(code.why, width)]
+    parts = [head, *(_wrapped(text, width, terminal) for text in (_sentence(code.summary), code.why))]
     if code.bad:
-        parts += [terminal.paint("Yields it:", Ink.STRONG), _program(code.bad)]
+        parts += [terminal.paint("Yields it:", Ink.STRONG), _program(code.bad, terminal)]
     if code.good:
-        parts += [terminal.paint("Put right:", Ink.STRONG), _program(code.good)]
-    return "\n\n".join("".join(map(terminal.glyph, part)) if "\x1b" not in part else part for part in parts) + "\n"
+        parts += [terminal.paint("Put right:", Ink.STRONG), _program(code.good, terminal)]
+    return "\n\n".join(parts) + "\n"
 
 
 def code_list(terminal: Terminal) -> str:
@@ -45,5 +45,9 @@ def _sentence(text: str) -> str:
     return text[0].upper() + text[1:] + "."
 
 
-def _program(text: str) -> str:
-    return textwrap.indent(text.strip("\n"), "    ")
+def _wrapped(text: str, width: int, terminal: Terminal) -> str:
+    return "\n".join(map(terminal.safe, textwrap.wrap(text, width)))
+
+
+def _program(text: str, terminal: Terminal) -> str:
+    return "\n".join(f"    {terminal.safe(line)}".rstrip() for line in text.strip("\n").splitlines())

@@ -18,6 +18,8 @@ _ASCII = str.maketrans(
     | {"✓": "ok", "✗": "x", "─": "-", "│": "|", "█": "#", "•": "*", "µ": "u", "≥": ">=", "▏": "#"}
 )
 
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
 
 class Ink(StrEnum):
     """The colours of the renderers, by what they stand for (ECMA-48 SGR parameters)."""
@@ -46,13 +48,13 @@ class Terminal:
         return f"\x1b[{ink.value}m{text}\x1b[0m" if self.colour and text else text
 
     def safe(self, text: str) -> str:
-        """Return a text that cannot steer the terminal: controls are spelled out, and what it cannot show."""
+        """Return one line that cannot steer the terminal: controls are spelled out, and what it cannot show."""
         return "".join(map(self.glyph, text)) if not text.isascii() or not text.isprintable() else text
 
     def glyph(self, character: str) -> str:
         """Return how one character is shown."""
         if character.isascii():
-            return character if character.isprintable() or character == "\n" else f"\\x{ord(character):02x}"
+            return character if character.isprintable() else _SHORT.get(character, f"\\x{ord(character):02x}")
         if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
             return f"\\u{{{ord(character):x}}}"
         if self.unicode:

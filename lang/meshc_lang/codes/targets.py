@@ -34,6 +34,8 @@ __all__ = [
     "Severity",
 ]
 
+_WEB = 'mesh shop { trust-domain: "shop.example" }\nservice web {}\n'
+
 ENVOY_PROTOCOL = Code(
     id="MSH800",
     name="envoy-protocol",
@@ -86,6 +88,8 @@ SIDECAR_PROTOCOL = Code(
         "never passed unchecked, so nothing opens that the program closes; but what the program allows there does not "
         "work through this proxy. Build the target `envoy` for those workloads."
     ),
+    bad=_WEB + "service pay { port: 9000/grpc }\nallow web -> pay : rpc pay.v1.Pay/Charge\n",
+    good=_WEB + "service pay { port: 9000/http }\nallow web -> pay : POST /charges\n",
 )
 
 SIDECAR_CANNOT_HOLD = Code(
@@ -98,6 +102,8 @@ SIDECAR_CANNOT_HOLD = Code(
         "paths have bounds too. A value is never rounded or cut in silence: the proxy would do other than what was "
         "written."
     ),
+    bad=_WEB + "service pay { port: 9000/http }\nallow web -> pay : POST /\nedge web -> pay { timeout: 1.5ms }\n",
+    good=_WEB + "service pay { port: 9000/http }\nallow web -> pay : POST /\nedge web -> pay { timeout: 2ms }\n",
 )
 
 AUTHORITY_UNREADABLE = Code(

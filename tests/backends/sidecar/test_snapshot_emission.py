@@ -18,6 +18,9 @@ from meshc_compiler.ir.route import Route
 from meshc_compiler.ir.setting import Scope, Setting, Settings
 from meshc_compiler.ir.slice import slice_of
 from meshc_compiler.ir.workload import External, Protocol, ServicePort, TlsVersion
+from meshc_compiler.loader import MemoryReader
+from meshc_compiler.pipeline import compile_program
+from meshc_lang.codes.targets import SIDECAR_CANNOT_HOLD, SIDECAR_PROTOCOL
 from meshc_runtime import snapshot as out
 from support.ir_mesh import (
     DOMAIN,
@@ -239,6 +242,30 @@ def test_an_external_is_decided_at_the_caller() -> None:
     )
     plain = replace(STRIPE, tls=None)
     assert snapshot(mesh(externals=(plain,), rules=rules), "web").clusters[0].transport == out.PlainTransport()
+
+
+def test_a_host_of_two_externals_means_the_one_that_speaks_http() -> None:
+    raw = External(
+        name="raw", hosts=("api.stripe.com",), port=ServicePort(name=None, number=5000, protocol=Protocol.TCP)
+    )
+    rules = (allow("web", "raw", port=5000), allow("web", "stripe", port=443))
+    emission = emit(mesh(externals=(raw, STRIPE), rules=rules))
+    content = {artifact.path: artifact.content for artifact in emission.artifacts}
+    outbound = out.parse_snapshot(content["sidecar/web.json"]).outbound
+    assert [(one.name, one.hosts, one.port, one.default) for one in outbound] == [
+        ("raw", ("api.stripe.com",), 5000, False),
+        ("stripe", ("api.stripe.com",), 443, True),
+        ("stripe", ("files.stripe.com",), 443, True),
+    ]
+
+
+def test_the_programs_of_the_documentation_yield_their_codes() -> None:
+    for code in (SIDECAR_PROTOCOL, SIDECAR_CANNOT_HOLD):
+        for program, expected in ((code.bad, {code.id}), (code.good, set())):
+            compiled = compile_program(("p.mesh",), MemoryReader({"p.mesh": program}))
+            assert compiled.diagnostics == ()
+            assert compiled.mesh is not None
+            assert {diagnostic.code.id for diagnostic in emit(compiled.mesh).diagnostics} == expected, program
 
 
 @pytest.mark.parametrize("protocol", [Protocol.GRPC, Protocol.HTTP2, Protocol.TCP, Protocol.TLS])
