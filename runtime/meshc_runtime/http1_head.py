@@ -25,6 +25,12 @@ _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
 _ABSOLUTE = re.compile(r"http://([^/?#]*)(.*)", re.IGNORECASE)
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _METHODS_REFUSED = frozenset({"CONNECT", "TRACE"})
+# The registered methods (and PURGE), which are also all that Envoy's parser takes.
+_METHODS = frozenset(
+    "ACL BIND CHECKOUT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE M-SEARCH NOTIFY OPTIONS "
+    "PATCH POST PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE UNBIND UNLINK UNLOCK "
+    "UNSUBSCRIBE".split()
+)
 
 
 class _Kind(IntEnum):
@@ -149,8 +155,8 @@ def parse_request_head(head: bytes) -> RequestHead:
     if match is None:
         raise _diagnose(head)
     method = match[1].decode("ascii")
-    if method in _METHODS_REFUSED:
-        raise HttpError(405, f"method {method}")
+    if method not in _METHODS:
+        raise HttpError(405 if method in _METHODS_REFUSED else 400, f"method {method}")
     fields = _Fields(match[3])
     if fields.host is None:
         raise HttpError(400, "no Host")

@@ -128,6 +128,7 @@ def test_absolute_form_that_equals_the_host() -> None:
         (400, "GET /a HTTP/01.1", ["Host: a"]),
         (400, "get /a HTTP/1.1", ["Host: a"]),
         (400, "G@T /a HTTP/1.1", ["Host: a"]),
+        (400, "BREW /a HTTP/1.1", ["Host: a"]),
         (400, "GET http://b/a HTTP/1.1", ["Host: a"]),
         (400, "GET http://a:80/a HTTP/1.1", ["Host: a"]),
         (400, "GET http://u@a/a HTTP/1.1", ["Host: u@a"]),

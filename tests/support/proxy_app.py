@@ -184,7 +184,7 @@ class _Reader:
             headers.setdefault(name.lower(), []).append(value.strip())
         body = b""
         if "chunked" in headers.get("transfer-encoding", []):
-            while size := int(self._until(b"\r\n") or b"0", 16):
+            while size := int(self._until(b"\r\n") or b"cut short", 16):
                 body += self._exactly(size)
                 self._exactly(2)
             self._until(b"\r\n")
