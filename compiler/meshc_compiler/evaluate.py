@@ -100,7 +100,7 @@ def evaluate(index: MeshIndex, request: Request) -> Decision:
         route_rule=rule,
         destinations=destinations_of(index, request.callee, rule),
         # Timeouts and retries are those of requests; a connection has neither.
-        settings=NOTHING_STATED if tcp else index.settings(request.caller, request.callee, rule),
+        settings=NOTHING_STATED if tcp else index.settings(_name_of(index, caller), request.callee, rule),
         limits=tuple(
             limit for limit in index.limits_of(request.callee, port.number) if includes(limit.callers, caller)
         ),
@@ -123,6 +123,19 @@ def identity_of(index: MeshIndex, caller: str) -> SpiffeId | None:
         return SpiffeId.of_workload(index.mesh.trust_domain, INGRESS, INGRESS)
     identity = SpiffeId.parse(caller)
     return identity if identity is not None and identity.trust_domain == index.mesh.trust_domain else None
+
+
+def stated_settings(index: MeshIndex, decision: Decision) -> Settings:
+    """Return what is stated about an allowed call, `off` included; `decision.settings` is what comes of it."""
+    caller = identity_of(index, decision.request.caller)
+    name = decision.request.caller if caller is None else _name_of(index, caller)
+    return index.stated(name, decision.request.callee, decision.route_rule)
+
+
+def _name_of(index: MeshIndex, caller: SpiffeId) -> str:
+    """Return the workload by which edges name a caller; an identity that is not declared has no edge of its own."""
+    workload = index.workloads_by_id.get(caller)
+    return str(caller) if workload is None else workload.name
 
 
 def port_of(index: MeshIndex, request: Request) -> ServicePort | None:

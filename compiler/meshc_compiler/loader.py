@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,7 +13,7 @@ from typing import Protocol
 
 from meshc_compiler.finding import Findings
 from meshc_lang.codes import reading
-from meshc_lang.diagnostic import Diagnostic
+from meshc_lang.diagnostic import Diagnostic, has_errors
 from meshc_lang.parser import parse
 from meshc_lang.source import SourceText, Span
 from meshc_lang.tree.file import SourceFile
@@ -21,12 +22,20 @@ SUFFIX = ".mesh"
 LARGEST_FILE = 64 * 1024 * 1024
 """The most bytes of one file that are read: a hundred times the largest policy that people write."""
 
+_DECLARATION = re.compile(r"^[ \t]*(?:(?:service|external|group)[ \t]+(?P<name>[A-Za-z0-9_-]+)|mesh\b)", re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """The files of a program in the order of their paths."""
+    """The files of a program in the order of their paths.
+
+    `lost_names` are those that statements with syntax errors seem to declare (`mesh` stands for the mesh itself), and
+    `incomplete` tells that some file could not be read at all: what depends on them is not an error of its own.
+    """
 
     files: tuple[SourceFile, ...]
+    lost_names: frozenset[str] = frozenset()
+    incomplete: bool = False
 
     @property
     def sources(self) -> tuple[SourceText, ...]:
@@ -185,13 +194,17 @@ def load(paths: Sequence[str], reader: SourceReader) -> tuple[Program, tuple[Dia
         else:
             found.setdefault(real, given)
     files = []
+    lost: set[str] = set()
     for path in sorted(found.values()):
         source = _read_source(path, reader, findings)
         if source is not None:
             file, problems = parse(source)
             files.append(file)
             findings.extend(problems)
-    return Program(files=tuple(files)), findings.all()
+            if has_errors(problems):
+                lost.update(declared["name"] or "mesh" for declared in _DECLARATION.finditer(source.text))
+    incomplete = any(found.code.id.startswith("MSH08") for found in findings.all())
+    return Program(files=tuple(files), lost_names=frozenset(lost), incomplete=incomplete), findings.all()
 
 
 def _find_files(root: str, reader: SourceReader, found: dict[str, str], findings: Findings) -> None:

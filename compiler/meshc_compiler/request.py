@@ -72,7 +72,7 @@ def check_request(
             units.NOT_IN_THIS_VERSION, "claims of end users are not part of this version", request.span or callee
         )
         known = False
-    if request.callee in landscape.broken:
+    if landscape.may_be_lost(request.callee):
         return None
     ports = landscape.ports(request.callee)
     if not ports:
@@ -88,6 +88,8 @@ def _check_caller(landscape: Landscape, request: Request, span: Span, findings: 
     name = request.caller
     if name == PLAINTEXT or landscape.workload(name) is not None:
         return True
+    if landscape.may_be_lost(name):
+        return False
     if "://" in name:
         if SpiffeId.parse(name) is None:
             findings.add(identities.INVALID_SPIFFE_ID, f"`{name}` is not the SPIFFE ID of a workload", span)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from meshc_compiler.evaluate import Decision, Reason, evaluate, port_of
+from meshc_compiler.evaluate import Decision, Reason, evaluate, port_of, stated_settings
 from meshc_compiler.ir.match import PathTemplate, RequestMatch
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
 from meshc_compiler.ir.policy import Effect, Rule, TheseCallers
@@ -63,7 +63,7 @@ def explain(index: MeshIndex, request: Request, *, flip: bool = True) -> Explana
     decision = evaluate(index, request)
     settings = Settings()
     if decision.allowed and decision.settings != settings:
-        settings = index.stated(request.caller, request.callee, decision.route_rule)
+        settings = stated_settings(index, decision)
     remedy = _missing_allow(index, decision) if flip and decision.reason is Reason.NO_ALLOW else None
     return Explanation(request=request, decision=decision, settings=settings, flip=remedy)
 

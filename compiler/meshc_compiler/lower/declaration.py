@@ -65,16 +65,20 @@ def check_editions(statements: Iterable[AnyStatement], findings: Findings) -> No
             findings.add(units.UNKNOWN_EDITION, message, statement.year.span)
 
 
-def lower_head(statements: Iterable[AnyStatement], findings: Findings, beginning: Span) -> MeshHead:
-    """Return what the one `mesh` statement says; of two the first counts and the other is an error."""
+def lower_head(statements: Iterable[AnyStatement], findings: Findings, beginning: Span | None) -> MeshHead:
+    """Return what the one `mesh` statement says; of two the first counts and the other is an error.
+
+    That there is none is told at the program's `beginning`; None where it may have been lost to a syntax error.
+    """
     declarations = [statement for statement in statements if isinstance(statement, MeshDecl)]
     if not declarations:
-        findings.add(
-            names.MISSING_MESH,
-            "the program has no `mesh` statement",
-            beginning,
-            help='add for example `mesh shop { trust-domain: "shop.example" }`',
-        )
+        if beginning is not None:
+            findings.add(
+                names.MISSING_MESH,
+                "the program has no `mesh` statement",
+                beginning,
+                help='add for example `mesh shop { trust-domain: "shop.example" }`',
+            )
         return MeshHead(
             name="",
             trust_domain=None,
@@ -170,6 +174,7 @@ def lower_landscape(symbols: SymbolTable, head: MeshHead, findings: Findings) ->
             origin=head.origin,
         ),
         broken=frozenset(broken),
+        symbols=symbols,
     )
 
 
@@ -196,7 +201,7 @@ def _lower_service(declaration: ServiceDecl, domain: str, findings: Findings) ->
     versions = _versions(fields, name, findings)
     replicas = fields.integer("replicas", 1, _MOST_REPLICAS)
     if not ports:
-        if versions:
+        if versions and fields.get("port") is None and fields.get("ports") is None:
             message = f"`{name}` has versions and no port: nobody could call them"
             findings.add(
                 names.MISSING_FIELD, message, fields.span("versions"), help="add for example `port: 8080/http`"

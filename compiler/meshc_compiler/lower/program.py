@@ -59,8 +59,9 @@ def lower_program(program: Program) -> tuple[LoweredProgram, tuple[Diagnostic, .
     )
     beginning = (program.sources[0] if program.files else SourceText("", "")).span(0, 0)
     check_editions(statements, findings)
-    symbols = collect_symbols(statements, findings)
-    head = lower_head(statements, findings, beginning)
+    symbols = collect_symbols(statements, findings, program.lost_names, program.incomplete)
+    mesh_is_lost = program.incomplete or "mesh" in program.lost_names
+    head = lower_head(statements, findings, None if mesh_is_lost else beginning)
     landscape = lower_landscape(symbols, head, findings)
     groups = GroupTable(symbols, landscape.workloads, landscape.trust_domain, findings)
     groups.resolve_all()

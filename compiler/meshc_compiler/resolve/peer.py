@@ -25,7 +25,8 @@ class Landscape:
     """What the program declares, lowered: the ground on which its sentences stand.
 
     `broken` holds the names of which the declaration has an error: sentences about them are passed over in silence.
-    `ingress` is the gateway, whether or not a statement mentions it.
+    `ingress` is the gateway, whether or not a statement mentions it. `symbols` are the names of a program, where it is
+    one and not a finished mesh.
     """
 
     trust_domain: str | None
@@ -34,6 +35,11 @@ class Landscape:
     externals: Mapping[str, External]
     ingress: Workload
     broken: frozenset[str] = frozenset()
+    symbols: SymbolTable | None = None
+
+    def may_be_lost(self, name: str) -> bool:
+        """Tell whether an unknown name may be one whose declaration could not be read."""
+        return name in self.broken or (self.symbols is not None and self.symbols.may_be_lost(name))
 
     def workload(self, name: str) -> Workload | None:
         """Return a workload, the gateway included."""

@@ -47,13 +47,18 @@ class Symbol:
 class SymbolTable:
     """Every declared name. Names of which a declaration was refused are known too, so that they are not unknown."""
 
-    def __init__(self, symbols: Iterable[Symbol], refused: Iterable[str]) -> None:
+    def __init__(self, symbols: Iterable[Symbol], refused: Iterable[str], incomplete: bool = False) -> None:
         self._symbols = {symbol.name: symbol for symbol in symbols}
         self._refused = frozenset(refused)
+        self._incomplete = incomplete
 
     def get(self, name: str) -> Symbol | None:
         """Return the symbol of a name."""
         return self._symbols.get(name)
+
+    def may_be_lost(self, name: str) -> bool:
+        """Tell whether an unknown name may have been declared by a statement that was refused or could not be read."""
+        return self._incomplete or name in self._refused
 
     def of_kind(self, *kinds: SymbolKind) -> tuple[Symbol, ...]:
         """Return the symbols of these kinds, sorted by name."""
@@ -63,7 +68,7 @@ class SymbolTable:
         """Return the symbol that a reference means; None, with a finding, if there is none of these kinds."""
         symbol = self._symbols.get(name)
         if symbol is None:
-            if name not in self._refused:
+            if not self.may_be_lost(name):
                 others = [other.name for other in self.of_kind(*kinds)]
                 help_line, fixes = did_you_mean(name, others, span)
                 message = f"there is no {_either(kinds)} `{name}`"
@@ -81,10 +86,18 @@ class SymbolTable:
         return symbol
 
 
-def collect_symbols(statements: Iterable[AnyStatement], findings: Findings) -> SymbolTable:
-    """Return the names that the statements declare. Of two declarations the first in the order of files is kept."""
+def collect_symbols(
+    statements: Iterable[AnyStatement],
+    findings: Findings,
+    lost: Iterable[str] = (),
+    incomplete: bool = False,
+) -> SymbolTable:
+    """Return the names that the statements declare. Of two declarations the first in the order of files is kept.
+
+    `lost` are names of declarations that could not be parsed; if the program is `incomplete` any name may be lost.
+    """
     symbols: dict[str, Symbol] = {}
-    refused: set[str] = set()
+    refused: set[str] = set(lost)
     for statement in statements:
         match statement:
             case ServiceDecl():
@@ -113,7 +126,7 @@ def collect_symbols(statements: Iterable[AnyStatement], findings: Findings) -> S
             )
         else:
             symbols[name] = symbol
-    return SymbolTable(symbols.values(), refused)
+    return SymbolTable(symbols.values(), refused.difference(symbols), incomplete)
 
 
 def _article(kind: SymbolKind) -> str:

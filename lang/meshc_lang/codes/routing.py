@@ -61,7 +61,7 @@ UNDECIDED_ROUTE = Code(
     severity=Severity.ERROR,
     summary="rules of a route of which it cannot be decided which is the more specific",
     why=(
-        "Regular expressions are compared by their beginnings, their text and sample paths only. Where that leaves open "
+        "Regular expressions are compared by their beginnings, text and sample paths only. Where that leaves it open "
         "whether two rules overlap, `over NAME` must say which one wins."
     ),
     bad=_SHOP + 'route api {\n  /v1/{id} => v1 as one\n  ~"/v1/[a-m]+" => v2\n}\n',

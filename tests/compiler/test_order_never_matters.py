@@ -1,0 +1,75 @@
+"""A program is a set of facts: statements and files may be moved at will."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshc_compiler.ir.dump import dump_mesh, mesh_digest
+from meshc_compiler.ir.mesh import Mesh
+from meshc_compiler.loader import DiskReader, MemoryReader, load
+from meshc_compiler.pipeline import compile_program
+
+CORPUS = Path(__file__).resolve().parents[1] / "corpus"
+SOUND = sorted(path.name for path in CORPUS.iterdir() if (path / "expected" / "ir.json").exists())
+
+
+@cache
+def statements_of(name: str) -> tuple[str, ...]:
+    program, _ = load((".",), DiskReader(CORPUS / name))
+    return tuple(statement.span.text for file in program.files for statement in file.statements)
+
+
+def mesh_of(files: dict[str, str]) -> Mesh:
+    result = compile_program((".",), MemoryReader(files))
+    assert result.mesh is not None, [diagnostic.message for diagnostic in result.diagnostics]
+    return result.mesh
+
+
+@cache
+def original(name: str) -> Mesh:
+    return mesh_of({"all.mesh": "\n".join(statements_of(name)) + "\n"})
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(SOUND), st.data())
+def test_neither_order_nor_files_change_the_mesh(name: str, data: st.DataObject) -> None:
+    shuffled = data.draw(st.permutations(statements_of(name)))
+    cut = data.draw(st.integers(0, len(shuffled)))
+    files = {"z.mesh": "\n".join(shuffled[:cut]) + "\n", "below/a.mesh": "\n".join(shuffled[cut:]) + "\n"}
+    moved, first = mesh_of(files), original(name)
+    assert dump_mesh(moved) == dump_mesh(first)
+    assert moved == first
+    assert mesh_digest(moved) == mesh_digest(first)
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_ids_name_one_thing_each(name: str) -> None:
+    mesh = original(name)
+    for ids in ([rule.id for rule in mesh.rules], [limit.id for limit in mesh.limits]):
+        assert ids == sorted(set(ids))
+    for route in mesh.routes:
+        assert len({rule.id for rule in route.rules}) == len(route.rules)
+
+
+def test_of_two_equal_grants_the_one_with_a_reason_is_kept_wherever_it_stands() -> None:
+    head = 'mesh shop { trust-domain: "shop.example" }\nservice web {}\nservice api { port: 80/http }\n'
+    plain = "allow web -> api : GET /x\n"
+    reason = 'allow web -> api : GET /x because "asked for"\n'
+    first = mesh_of({"p.mesh": head + plain + reason})
+    second = mesh_of({"p.mesh": head + reason + plain})
+    assert first == second
+    assert [rule.because for rule in first.rules] == ["asked for"]
+
+
+def test_a_digest_changes_with_the_meaning_alone() -> None:
+    head = 'mesh shop { trust-domain: "shop.example" }\nservice web {}\nservice api { port: 80/http }\n'
+    one = mesh_of({"p.mesh": head + "allow web -> api : GET /x\n"})
+    spaced = mesh_of({"p.mesh": "# a comment\n\n" + head + "allow   web ->   api : GET /x\n"})
+    other = mesh_of({"p.mesh": head + "allow web -> api : GET /y\n"})
+    assert mesh_digest(one) == mesh_digest(spaced)
+    assert mesh_digest(one) != mesh_digest(other)

@@ -1,0 +1,153 @@
+"""Explanations: where each part of a decision comes from, and the line that would change it."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshc_compiler.evaluate import Reason, evaluate
+from meshc_compiler.examples import run_examples
+from meshc_compiler.ir.mesh import MeshIndex
+from meshc_compiler.loader import MemoryReader
+from meshc_compiler.pipeline import compile_program
+from meshc_compiler.why import Explanation, explain_text, settings_rows
+
+PROGRAM = """\
+mesh shop { trust-domain: "shop.example" }
+service web {}
+service api { port: 80/http, versions: [v1, v2] }
+service calls { ports { public: 90/grpc, raw: 91/tcp } }
+service lonely { port: 80/http }
+allow web -> api {
+  GET /a/**
+  POST /a because "never read"
+}
+allow web -> calls : rpc x.Y/Z
+deny any -> api : /a/secret because "secret"
+defaults mesh { timeout: 5s }
+edge web -> api { retry { limit: 2, on: [connect-failure], backoff: 10ms..1s } }
+route api { /a/b => v1 75%, v2 25% as split { timeout: off } }
+""".replace(' because "never read"', "")
+
+
+@pytest.fixture(scope="module")
+def index() -> MeshIndex:
+    result = compile_program(("p.mesh",), MemoryReader({"p.mesh": PROGRAM}))
+    assert result.index is not None, [one.message for one in result.diagnostics]
+    return result.index
+
+
+def explained(index: MeshIndex, text: str) -> Explanation:
+    explanation, diagnostics = explain_text(index, text)
+    assert explanation is not None, [one.message for one in diagnostics]
+    return explanation
+
+
+def test_an_allowed_request_names_its_rules_route_and_settings(index: MeshIndex) -> None:
+    why = explained(index, "web -> api GET /a/b")
+    assert [rule.id for rule in why.rules] == ["allow web -> api : GET /a/**"]
+    assert str(why.rules[0].origin) == "p.mesh:7:3"
+    assert str(why.route_span) == "p.mesh:14:13"
+    assert [(d.version, d.weight) for d in why.decision.destinations] == [("v1", 750_000), ("v2", 250_000)]
+    assert why.decision.settings.timeout_ns is None
+    assert [(name, value, scope, str(span)) for name, value, scope, span in settings_rows(why.settings)] == [
+        ("timeout", "off", "route", "p.mesh:14:47"),
+        ("retry limit", "2", "edge", "p.mesh:13:27"),
+        ("retry on", "[connect-failure]", "edge", "p.mesh:13:37"),
+        ("retry backoff", "10ms..1s", "edge", "p.mesh:13:60"),
+    ]
+
+
+def test_a_denied_request_names_the_deny(index: MeshIndex) -> None:
+    why = explained(index, "web -> api GET /a/secret")
+    assert why.decision.reason is Reason.DENIED_BY_RULE
+    assert [(str(rule.effect), rule.because) for rule in why.rules] == [("deny", "secret")]
+    assert why.flip is None
+    assert settings_rows(why.settings) == ()
+
+
+@pytest.mark.parametrize(
+    ("request_text", "line"),
+    [
+        ("web -> api PUT /b//c", "allow web -> api : PUT /b/c"),
+        ("api -> calls.public rpc x.Y/Z", "allow api -> calls.public : rpc x.Y/Z"),
+        ("web -> calls.raw tcp", "allow web -> calls.raw : tcp"),
+        ("web -> lonely GET /", "allow web -> lonely : GET /"),
+    ],
+)
+def test_a_refused_request_comes_with_the_line_that_would_allow_it(
+    index: MeshIndex, request_text: str, line: str
+) -> None:
+    why = explained(index, request_text)
+    assert why.flip is not None
+    assert why.flip.title == f"add `{line}`"
+    (edit,) = why.flip.edits
+    changed = PROGRAM[: edit.span.start] + edit.text + PROGRAM[edit.span.end :]
+    result = compile_program(("p.mesh",), MemoryReader({"p.mesh": changed}))
+    assert result.index is not None, [one.message for one in result.diagnostics]
+    assert evaluate(result.index, why.request).allowed
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    [
+        "plaintext -> api GET /a",
+        "web -> api GET /a%2Fb",
+        "web -> api PURGE /a",
+        "web -> api GET /a,b",
+        '"spiffe://shop.example/x" -> api GET /a',
+    ],
+)
+def test_where_no_line_would_help_none_is_offered(index: MeshIndex, request_text: str) -> None:
+    assert explained(index, request_text).flip is None
+
+
+@pytest.mark.parametrize(
+    ("request_text", "code", "place"),
+    [
+        ("wbe -> api GET /", "MSH101", "wbe"),
+        ("web -> apj GET /", "MSH101", "apj"),
+        ("any -> api GET /", "MSH001", ""),
+        ("web -> web GET /", "MSH102", "web"),
+        ("web -> calls.x tcp", "MSH104", "calls.x"),
+        ("web -> api tcp", "MSH203", "api"),
+        ("web -> api rpc a.B/C", "MSH203", "api"),
+        ('"spiffe://x?" -> api GET /', "MSH604", '"spiffe://x?"'),
+        ('web -> api GET / claims {role: "x"}', "MSH290", None),
+    ],
+)
+def test_a_request_that_means_nothing_is_told_so(
+    index: MeshIndex, request_text: str, code: str, place: str | None
+) -> None:
+    explanation, diagnostics = explain_text(index, request_text)
+    assert explanation is None
+    if code != "MSH001":
+        assert [one.code.id for one in diagnostics] == [code]
+    if place:
+        assert diagnostics[0].primary.text == place
+
+
+def test_the_port_is_found_by_what_the_request_is(index: MeshIndex) -> None:
+    assert explained(index, "web -> calls tcp").request.port == "raw"
+    assert explained(index, "web -> calls rpc x.Y/Z").request.port == "public"
+    assert explained(index, "web -> api GET /").request.port is None
+
+
+def test_examples_say_what_was_expected_and_what_is_the_case() -> None:
+    tests = """
+test "mixed" {
+  web -> api GET /a/b is allowed, routed v2, timeout off, retry 2
+  web -> api GET /a/b is allowed, routed api
+  web -> api GET /a/b is timeout 5s
+  web -> api GET /a/secret is allowed
+  web -> api GET /x is denied
+  web -> calls.raw tcp is denied
+}
+"""
+    result = compile_program(("p.mesh",), MemoryReader({"p.mesh": PROGRAM + tests}))
+    assert result.index is not None
+    cases = run_examples(result.index)
+    assert [case.passed for case in cases] == [True, False, False, False, True, True]
+    assert cases[1].expected == "allowed, routed api"
+    assert cases[1].actual == "allowed, routed v1 75%, routed v2 25%, timeout off, retry 2"
+    assert "by `deny any -> api" in cases[3].actual
+    assert str(cases[0].span) == "p.mesh:17:3"
