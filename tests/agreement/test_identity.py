@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from meshc_lang.request import Request
+from support.agreement_client import Answer, exchange, head_of
+from support.agreement_mesh import AgreementMesh
 from support.agreement_probe import Credential, Entrance, Probe
 from support.agreement_process import Voice
 from support.agreement_stage import Stage
 from support.agreement_trial import hold
+from support.recorder import ID_HEADER, Received
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +88,49 @@ def test_nobody_gets_an_identity_by_saying_so(
     assert "URI=spiffe://ports.example/ns/default/sa/web" in told
     assert "sa/ingress" not in told
     assert "sa/moved" not in told
+
+
+WEB = "spiffe://ports.example/ns/default/sa/web"
+DEFECTS = {
+    "no name": (),
+    "two names, the right one first": (WEB, "spiffe://ports.example/ns/default/sa/moved"),
+    "two names, the right one last": ("spiffe://ports.example/ns/default/sa/moved", WEB),
+    "the right name and a web page": (WEB, "https://web.example/"),
+    "the right name in another trust domain": ("spiffe://ports.example.org/ns/default/sa/web",),
+    "the right name and more": (WEB + "/more",),
+    "the beginning of the right name": (WEB[:-1],),
+    "no SPIFFE ID": ("https://ports.example/ns/default/sa/web",),
+}
+
+
+@pytest.mark.parametrize("voice", list(Voice))
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_a_caller_has_exactly_one_name(stage: Stage, voice: Voice, defect: str) -> None:
+    """All of these are signed by the mesh's authority (X.509-SVID §2: exactly one URI name)."""
+    mesh = stage.mesh(voice)
+    answer, received = _ask_as(mesh, mesh.certificates.signed(*DEFECTS[defect]), f"{voice} {defect}")
+    assert answer.status in {None, 403}
+    assert not received
+
+
+@pytest.mark.parametrize("voice", list(Voice))
+def test_a_sound_certificate_by_the_same_hand_gets_in(stage: Stage, voice: Voice) -> None:
+    mesh = stage.mesh(voice)
+    answer, received = _ask_as(mesh, mesh.certificates.signed(WEB), f"{voice} sound")
+    assert answer.status == 200
+    assert len(received) == 1
+
+
+@pytest.mark.parametrize("voice", list(Voice))
+def test_a_certificate_for_servers_alone_is_no_callers(stage: Stage, voice: Voice) -> None:
+    mesh = stage.mesh(voice)
+    context = mesh.certificates.signed(WEB, usage=ExtendedKeyUsageOID.SERVER_AUTH)
+    answer, received = _ask_as(mesh, context, f"{voice} servers")
+    assert answer.status is None
+    assert not received
+
+
+def _ask_as(mesh: AgreementMesh, context: ssl.SSLContext, number: str) -> tuple[Answer, tuple[Received, ...]]:
+    message = head_of("GET", "/x", "api", ((ID_HEADER, number),))
+    answer = exchange(mesh.inbound("api"), message, tls=context, server_name="8080.api.default.mesh.internal")
+    return answer, mesh.recorder.received(number)

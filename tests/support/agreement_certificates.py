@@ -8,9 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
 from meshc_backends.artifact import Artifact
 from meshc_backends.backend import EmitContext
 from meshc_backends.certificates import CERTS
+from meshc_backends.certificates.authority import open_authority
+from meshc_backends.certificates.mint import Mint, certificate_pem, generate_key, key_pem
 from meshc_backends.placement import KubernetesPlacement
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
@@ -34,6 +40,7 @@ class Certificates:
     def __init__(self, index: MeshIndex, directory: Path) -> None:
         self._directory = directory
         mesh = _with_guests(index.mesh)
+        self._trust_domain = mesh.trust_domain
         now = datetime.now(UTC)
         authority = directory / "authority"
         self._issue(mesh, directory / "expired", authority, now - LONG_AGO)
@@ -60,6 +67,33 @@ class Certificates:
         context.load_cert_chain(own / "cert-chain.pem", own / "key.pem")
         context.load_verify_locations(own / "trust-bundle.pem")
         context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    def signed(self, *uris: str, usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.CLIENT_AUTH) -> ssl.SSLContext:
+        """Return a client whose certificate, by the mesh's own authority, bears these URI names and no others."""
+        now = datetime.now(UTC)
+        authority, _ = open_authority(self._directory / "authority", self._trust_domain, now, Mint())
+        assert authority is not None
+        issuer, key = authority.intermediate, generate_key()
+        names = x509.SubjectAlternativeName([*map(x509.UniformResourceIdentifier, uris), x509.DNSName("a.example")])
+        leaf = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([]))
+            .issuer_name(issuer.certificate.subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(minutes=5))
+            .not_valid_after(now + timedelta(hours=1))
+            .add_extension(names, critical=True)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .sign(issuer.key, hashes.SHA256())
+        )
+        chain, private = certificate_pem(leaf) + certificate_pem(issuer.certificate), key_pem(key)
+        folder = self._directory / "signed" / str(leaf.serial_number)
+        artifacts = (Artifact(path="chain.pem", content=chain), Artifact(path="key.pem", content=private, secret=True))
+        write_artifacts(artifacts, folder)
+        context = self._make_client(STRANGER, Credential.NONE)
+        context.load_cert_chain(folder / "chain.pem", folder / "key.pem")
         return context
 
     def _make_client(self, workload: str, credential: Credential) -> ssl.SSLContext:

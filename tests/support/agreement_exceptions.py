@@ -89,18 +89,20 @@ REFUSED_FOR_EXPRESSIONS = AllowedDifference(
     _refuses_escapes_in_lower_case,
 )
 
+KEEPS_CASE = AllowedDifference(
+    Voice.ENVOY,
+    "Envoy forwards the hexadecimal digits of escapes as they came; rules match them in either case",
+    _keeps_the_case_of_escapes,
+)
+
 ALLOWED_DIFFERENCES = (
     REFUSED_FOR_EXPRESSIONS,
+    KEEPS_CASE,
     AllowedDifference(
         Voice.ENVOY,
         "Envoy reads `\\` as `/`, and `..;x` as `..`, before anything can refuse the request: it decides about the "
         "path that results, and forwards that one",
         _serves_the_folded_path,
-    ),
-    AllowedDifference(
-        Voice.ENVOY,
-        "Envoy forwards the hexadecimal digits of escapes as they came; rules match them in either case",
-        _keeps_the_case_of_escapes,
     ),
     AllowedDifference(
         Voice.ENVOY,

@@ -143,6 +143,11 @@ class AgreementMesh:
         hung_up = self._hung_up() - before
         return Observation(answer, self.recorder.received(number), seconds, number, hung_up)
 
+    def application(self, workload: str) -> tuple[str, int]:
+        """Return where a workload itself listens."""
+        address = next(address for (one, _), address in self._applications.items() if one.workload.name == workload)
+        return address.host, address.port
+
     def late_tries(self, seen: Observation) -> int:
         """Return how many tries have come in since a request was answered."""
         return len(self.recorder.received(seen.number)) - len(seen.tries)

@@ -29,7 +29,11 @@ def generated_program(seed: int) -> str:
         "service store { port: 9090/http, namespace: data }",
         "group pair = [web, batch]",
     ]
-    for callee in _CALLEES:
+    callees = [*_CALLEES]
+    if chance.random() < 0.5:
+        lines.append('external out { hosts: ["out.example.org"], port: 80/http }')
+        callees.append("out")
+    for callee in callees:
         for _ in range(chance.randint(2, 5)):
             lines.append(f"allow {chance.choice(_CALLERS)} -> {callee} : {_grants(chance)}{_guard(chance, ' if ')}")
         for _ in range(chance.randint(0, 3)):
