@@ -131,9 +131,9 @@ def _build(
         reservations=reservations,
         tests=source.tests,
     )
+    changed = sum(old is None or not old.holds(artifact) for artifact in artifacts)
     write_bundle(out, artifacts, manifest)
-    before = old.digests if old is not None else {}
-    after = Bundle(out, manifest).digests
+    after = {artifact.path for artifact in artifacts}
     return BuildResult(
         written=True,
         diagnostics=diagnostics,
@@ -142,8 +142,8 @@ def _build(
         reservations=reservations,
         tests=source.tests,
         files=len(after),
-        changed=sum(before.get(path) != entry for path, entry in after.items()),
-        removed=len(before.keys() - after.keys()),
+        changed=changed,
+        removed=len(old.digests.keys() - after) if old is not None else 0,
         dropped_targets=tuple(name for name in (old.manifest.targets if old is not None else ()) if name not in names),
     )
 

@@ -31,6 +31,8 @@ class Child:
         """
         if self.process.returncode is not None:
             return self.process.returncode
+        if not hasattr(os, "waitid"):
+            return self.process.poll()
         seen = os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if seen is None:
             return None
@@ -59,7 +61,7 @@ class Child:
 
 
 def start_child(name: str, command: Iterable[str], log: Path, environment: Mapping[str, str]) -> Child:
-    """Start a command, tethered to this process so that it cannot outlive it. Its input is empty.
+    """Start a command, tethered to the calling thread so that it cannot outlive it. Its input is empty.
 
     Raises:
         OSError: the log cannot be written.

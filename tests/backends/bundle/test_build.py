@@ -97,6 +97,16 @@ def test_kubernetes_brings_what_it_needs() -> None:
     assert plan(["envoy"])[1] == ()
 
 
+def test_a_file_edited_by_hand_is_put_right_and_counted(tmp_path: Path) -> None:
+    out = tmp_path / "build"
+    build_small(out)
+    before = tree(out)
+    (out / "sidecar" / "web.json").write_text("{}")
+    result = build_small(out)
+    assert (result.changed, result.removed) == (1, 0)
+    assert tree(out) == before
+
+
 def test_a_directory_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
     out = tmp_path / "build"
     out.mkdir()
