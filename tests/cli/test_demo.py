@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import time
 from pathlib import Path
 
-from support.meshc_command import ROOT, run
+from support.meshc_command import COMMAND, ROOT, alive, descendants, run
 
 EXAMPLES = ROOT / "examples"
 
@@ -18,6 +21,21 @@ def test_the_demonstration_runs_and_everything_is_as_the_programs_say(tmp_path: 
     assert "✗" not in done.stdout
     assert "All as the program says." in done.stdout
     assert (tmp_path / ".meshc" / "demo" / "boutique" / "manifest.json").exists()
+    assert not (tmp_path / ".meshc" / "demo" / "up" / "secrets").exists()
+
+
+def test_a_demonstration_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
+    output = tmp_path / "output.txt"
+    with output.open("wb") as file:
+        demo = subprocess.Popen([*COMMAND, "demo", str(EXAMPLES)], stdout=file, stderr=file, cwd=tmp_path)
+    end = time.monotonic() + 60
+    while b"sidecars with mutual TLS" not in output.read_bytes() and time.monotonic() < end:
+        time.sleep(0.05)
+    below = descendants(demo.pid)
+    assert len(below) == 11
+    demo.send_signal(signal.SIGTERM)
+    assert demo.wait(timeout=60) == 130
+    assert not alive(below)
     assert not (tmp_path / ".meshc" / "demo" / "up" / "secrets").exists()
 
 

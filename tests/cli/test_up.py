@@ -160,6 +160,16 @@ def test_a_killed_mesh_leaves_no_process_and_the_next_one_clears_its_keys(folder
     assert keys(folder) == []
 
 
+@pytest.mark.parametrize("pause", [0.4, 0.8, 1.2])
+def test_a_stop_while_it_starts_leaves_nothing_either(folder: Path, pause: float) -> None:
+    with RunningUp("small.mesh", cwd=folder) as up:
+        time.sleep(pause)
+        below = descendants(up.process.pid)
+        assert up.stop(signal.SIGINT) in {0, 130, -signal.SIGINT}
+        assert eventually_gone(below)
+    assert keys(folder) == []
+
+
 def test_your_own_workloads_take_the_place_of_stand_ins(folder: Path) -> None:
     script = (
         "import http.server, os\n"

@@ -25,10 +25,20 @@ from meshc.options import program_argument
 )
 @click.option("--logs", is_flag=True, help="Show the logs as they are written.")
 def command(program: tuple[str, ...], config: Path | None, run_dir: Path, logs: bool) -> None:
-    """Run the whole mesh on this machine, until Ctrl-C.
+    r"""Run the whole mesh on this machine, until Ctrl-C.
 
     Every workload gets a sidecar with mutual TLS; where you name no workload of your own in up.toml, a small stand-in
     answers. Services that the Python proxy cannot carry yet are listed and do not run.
+
+    \b
+    up.toml, all of it optional:
+      [workload.web]
+      outbound = 8001                       # the port that its calls go out by
+      command = ["python", "web.py"]        # gets PORT and MESHC_OUTBOUND
+      [workload.api.version.v2]
+      address = "127.0.0.1:3000"            # something that runs already
+      [external."api.stripe.com"]
+      address = "127.0.0.1:9000"
     """
     from meshc.compiling import mesh_or_exit
     from meshc.local_mesh.session import run_until_stopped
