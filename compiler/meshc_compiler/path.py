@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import assert_never
 
 from meshc_compiler.ir.match import PathMatch, PathRegex, PathTemplate, Segment, SegmentKind
+from meshc_compiler.regex import full_match
 
 _VISIBLE = re.compile(r"[\x21-\x7e]*\Z")
 _REFUSED = re.compile(r"[\\#]|%(?![0-9A-Fa-f]{2})|%2[Ff]|%5[Cc]|%00")
@@ -76,7 +76,7 @@ def path_matches(match: PathMatch, canonical: str) -> bool:
         case PathTemplate():
             return template_matches(match, path_segments(canonical))
         case PathRegex():
-            return compiled_regex(match.pattern).fullmatch(canonical) is not None
+            return full_match(match.pattern, canonical)
         case _:
             assert_never(match)
 
@@ -106,9 +106,3 @@ def segment_matches(wanted: Segment, segment: str) -> bool:
             return _SLUG.match(segment) is not None
         case _:
             assert_never(wanted.kind)
-
-
-@lru_cache(maxsize=4096)
-def compiled_regex(pattern: str) -> re.Pattern[str]:
-    r"""Return the compiled expression; ASCII classes, as in RE2, where `\d` is `[0-9]`."""
-    return re.compile(pattern, re.ASCII)

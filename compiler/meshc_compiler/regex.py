@@ -12,6 +12,7 @@ from __future__ import annotations
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice, product
 from typing import TypeAlias, assert_never
 
@@ -257,6 +258,46 @@ def _size(tree: Regex) -> int:
             return sum(_size(option) for option in tree.options)
         case Repeat():
             return _size(tree.part) * max(tree.least, tree.most or 1, 1)
+        case _:
+            assert_never(tree)
+
+
+@lru_cache(maxsize=4096)
+def compiled(pattern: str) -> Regex:
+    """Return the tree of an expression that is known to be taken."""
+    tree = parse_regex(pattern)
+    if isinstance(tree, RegexProblem):
+        raise ValueError(f"{pattern!r} is not taken: {tree.message}")
+    return tree
+
+
+def full_match(pattern: str, text: str) -> bool:
+    """Tell whether an expression matches the whole text, in time that no pattern can blow up (as RE2 does it)."""
+    return len(text) in _ends(compiled(pattern), text, {0})
+
+
+def _ends(tree: Regex, text: str, starts: set[int]) -> set[int]:
+    """Return where matches of the tree can end that begin at any of the starts."""
+    match tree:
+        case Characters(accepted):
+            return {at + 1 for at in starts if at < len(text) and text[at] in accepted}
+        case Sequence(parts):
+            for part in parts:
+                starts = _ends(part, text, starts)
+            return starts
+        case Choice(options):
+            return {end for option in options for end in _ends(option, text, starts)}
+        case Repeat(part, least, most):
+            for _ in range(least):
+                if not starts:
+                    return starts
+                starts = _ends(part, text, starts)
+            reached, new, count = set(starts), starts, least
+            while new and (most is None or count < most):
+                new = _ends(part, text, new) - reached
+                reached |= new
+                count += 1
+            return reached
         case _:
             assert_never(tree)
 

@@ -30,13 +30,13 @@ def compiled(text: str) -> list[str]:
     return [str(one.code) for one in result.diagnostics]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.sampled_from(LINES), max_size=12))
 def test_lines_in_any_order_are_a_program_or_findings(lines: list[str]) -> None:
     compiled(HEAD + "\n".join(lines) + "\n")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(sorted(CORPUS.glob("*/*.mesh"))), st.data())
 def test_a_program_with_pieces_exchanged_is_a_program_or_findings(path: Path, data: st.DataObject) -> None:
     pieces = re.findall(r'"[^"\n]*"|[A-Za-z0-9_./*{}:%-]+|[^\S\n]+|\S|\n', path.read_text())

@@ -35,7 +35,7 @@ def original(name: str) -> Mesh:
     return mesh_of({"all.mesh": "\n".join(statements_of(name)) + "\n"})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(SOUND), st.data())
 def test_neither_order_nor_files_change_the_mesh(name: str, data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(statements_of(name)))

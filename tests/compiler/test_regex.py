@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshc_compiler.path import canonical_path, path_segments
-from meshc_compiler.regex import LONGEST, RegexProblem, cover, parse_regex, samples
+from meshc_compiler.regex import LONGEST, RegexProblem, cover, full_match, parse_regex, samples
 
 TAKEN = [
     "/a/[0-9]+",
@@ -88,3 +88,22 @@ def test_no_pattern_raises_and_all_that_is_taken_compiles(pattern: str) -> None:
         if canonical_path(text) == text:
             segments = path_segments(text)
             assert any(segments[: len(beginning)] == beginning for beginning in beginnings)
+
+
+@given(
+    st.text(alphabet=r"/ab0.*+?|()[]{}^-\\d2", max_size=10),
+    st.lists(st.text(alphabet="/ab02-", max_size=6), max_size=6),
+)
+def test_the_own_matcher_says_what_python_says(pattern: str, texts: list[str]) -> None:
+    tree = parse_regex(pattern)
+    if isinstance(tree, RegexProblem):
+        return
+    for text in (*texts, *samples(tree, 4)):
+        assert full_match(pattern, text) is (re.fullmatch(pattern, text, re.ASCII) is not None)
+
+
+def test_no_pattern_takes_for_ever() -> None:
+    text = "/" + "a" * 2000
+    assert not full_match("/(a+)+b", text)
+    assert not full_match("/(a|a)*(a*)*b", text)
+    assert full_match("/(a?){400}a{400,}", text)

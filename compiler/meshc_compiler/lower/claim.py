@@ -49,7 +49,8 @@ def lower_assertion(statement: AssertDecl, resolver: PeerResolver, findings: Fin
     claim = statement.claim
     if isinstance(claim, OnlyClaim):
         caller, callee = resolver.caller(claim.caller), resolver.callee(claim.callee)
-        if caller is None or callee is None:
+        if caller is None or callee is None or caller.any:
+            # `only any` rules nothing out.
             return ()
         return (
             Only(

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import TypeAlias, assert_never
 
 from meshc_compiler.ir.match import (
@@ -27,8 +28,8 @@ from meshc_compiler.ir.match import (
     Segment,
     SegmentKind,
 )
-from meshc_compiler.path import canonical_path, compiled_regex
-from meshc_compiler.regex import RegexProblem, cover, parse_regex, samples
+from meshc_compiler.path import canonical_path
+from meshc_compiler.regex import compiled, cover, full_match, samples
 from meshc_compiler.space.path_atoms import PathAtoms, split_paths
 
 Box: TypeAlias = tuple[int, int, int, int, int]
@@ -260,22 +261,23 @@ class RequestSpace:
     def _path(self, box: Box) -> str | None:
         paths, pos, neg = box[2:]
         regexes = [
-            (compiled_regex(variable.name), bool(pos & bit), variable.name)
+            (variable.name, bool(pos & bit))
             for variable, bit in self._bits.items()
             if variable.kind == "regex" and (pos | neg) & bit
         ]
         if not regexes:
             return self._atoms.witnesses[(paths & -paths).bit_length() - 1]
-        candidates: list[str] = []
-        for _, wanted, pattern in regexes:
-            tree = parse_regex(pattern)
-            if wanted and not isinstance(tree, RegexProblem):
-                candidates += samples(tree, _SAMPLES)
-        candidates += self._atoms.witnesses[:_ATOM_SAMPLES]
-        for candidate in candidates:
+        # Samples of those that must match first; those of the others are as good as any where nothing must.
+        candidates = [text for pattern, wanted in regexes if wanted for text in samples(compiled(pattern), _SAMPLES)]
+        atoms = islice(_each_bit(paths), _ATOM_SAMPLES)
+        candidates += [self._atoms.witnesses[bit.bit_length() - 1] for bit in atoms]
+        for variable in self._bits:
+            if variable.kind == "regex":
+                candidates += samples(compiled(variable.name), _SAMPLES)
+        for candidate in dict.fromkeys(candidates):
             if canonical_path(candidate) != candidate or not paths >> self._atoms.atom_of(candidate) & 1:
                 continue
-            if all((regex.fullmatch(candidate) is not None) is wanted for regex, wanted, _ in regexes):
+            if all(full_match(pattern, candidate) is wanted for pattern, wanted in regexes):
                 return candidate
         return None
 
@@ -322,11 +324,10 @@ def build_space(matches: Iterable[RequestMatch]) -> RequestSpace | None:
 @lru_cache(maxsize=4096)
 def covering_templates(pattern: str) -> tuple[PathTemplate, ...]:
     """Return templates that together match every path which the expression matches."""
-    tree = parse_regex(pattern)
-    beginnings: tuple[tuple[str, ...], ...] = ((),) if isinstance(tree, RegexProblem) else cover(tree)
     rest = Segment(SegmentKind.REST)
     return tuple(
-        PathTemplate((*(Segment(SegmentKind.LITERAL, text) for text in beginning), rest)) for beginning in beginnings
+        PathTemplate((*(Segment(SegmentKind.LITERAL, text) for text in beginning), rest))
+        for beginning in cover(compiled(pattern))
     )
 
 
