@@ -16,23 +16,21 @@ from meshc_compiler.ir.match import PathRegex, RequestMatch
 # The escapes of unreserved characters (RFC 3986 §2.3): `-`, `.`, digits, letters, `_`, `~`.
 _UNRESERVED = "2[DdEe]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee]"
 
-REFUSED_SPELLINGS: tuple[tuple[str, str], ...] = (
-    ("empty segment", ".*//.*"),
-    ("malformed escape", ".*%[0-9A-Fa-f]?(?:[^0-9A-Fa-f].*)?"),
-    ("escape within an escape", f".*%(?:{_UNRESERVED}|2[Ff]|5[Cc]|00).*"),
-    ("dot segment with parameters", "(?:.*/)?\\.{1,2};.*"),
+_REFUSED = (
+    ".*//.*",  # an empty segment
+    ".*%[0-9A-Fa-f]?(?:[^0-9A-Fa-f].*)?",  # a malformed escape
+    f".*%(?:{_UNRESERVED}|2[Ff]|5[Cc]|00).*",  # an escape that should not be there any more
+    "(?:.*/)?\\.{1,2};.*",  # a dot segment with parameters
 )
-"""Name and expression (RE2, on the whole path without its query) of each."""
 
-LOWER_CASE_ESCAPE = ("lower-case escape", ".*%(?:[a-f].|.[a-f]).*")
+_LOWER_CASE_ESCAPE = ".*%(?:[a-f].|.[a-f]).*"
 """Refused where a rule has a path expression: it is about canonical paths, whose escapes are in upper case."""
 
 
-def refused_spellings(matches: Iterable[RequestMatch]) -> tuple[tuple[str, str], ...]:
-    """Return the spellings refused before the rules or routes with these matches.
+def refused_spellings(matches: Iterable[RequestMatch]) -> str:
+    """Return the expression (RE2, on the whole path without its query) of what is refused before these matches.
 
     Templates know the escapes of either case; the program's own expressions cannot be made to.
     """
-    if any(isinstance(match.path, PathRegex) for match in matches):
-        return (*REFUSED_SPELLINGS, LOWER_CASE_ESCAPE)
-    return REFUSED_SPELLINGS
+    expressions = any(isinstance(match.path, PathRegex) for match in matches)
+    return "|".join((*_REFUSED, _LOWER_CASE_ESCAPE) if expressions else _REFUSED)

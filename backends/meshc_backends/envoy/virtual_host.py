@@ -28,16 +28,13 @@ _STANDARD_PORTS = {True: 443, False: 80}
 """The port that a `Host` leaves out, with and without TLS (RFC 9110 §4.2)."""
 
 
-def refusals(matches: Iterable[RequestMatch], *filters: str) -> list[Message]:
-    """Return the routes, first of a virtual host, that answer 400 to spellings which nobody should forward.
+def refusal(matches: Iterable[RequestMatch], *filters: str) -> Message:
+    """Return the route, first of a virtual host, that answers 400 to spellings which nobody should forward.
 
-    They go past the filters named, whose answer would be 403 or 429: nothing behind such a route is ever reached.
+    It goes past the filters named, whose answer would be 403 or 429: nothing behind the route is ever reached.
     """
-    off = {"typed_per_filter_config": switched_off(*filters)} if filters else {}
-    return [
-        {**answer({"safe_regex": {"regex": regex}}, 400, f"refused: {name}"), **off}
-        for name, regex in refused_spellings(matches)
-    ]
+    route = answer({"safe_regex": {"regex": refused_spellings(matches)}}, 400, "refused spelling")
+    return {**route, "typed_per_filter_config": switched_off(*filters)} if filters else route
 
 
 def application_host(inbound: InboundPort) -> Message:
@@ -47,7 +44,7 @@ def application_host(inbound: InboundPort) -> Message:
         "name": f"{inbound.service.name}:{inbound.port.number}",
         "domains": [EVERY_HOST],
         "routes": [
-            *refusals((rule.match for rule in inbound.rules), *filters),
+            refusal((rule.match for rule in inbound.rules), *filters),
             application_route(names.application_cluster(inbound.port)),
         ],
     }
@@ -65,7 +62,7 @@ def service_host(callee: OutboundService) -> Message:
         "metadata": callee_metadata(callee.service.name, callee.port.number),
         "typed_per_filter_config": switched_off(DENY, ALLOW),
         "routes": [
-            *refusals(rule.rule.match for rule in callee.rules if rule.rule is not None),
+            refusal(rule.rule.match for rule in callee.rules if rule.rule is not None),
             *service_routes(callee),
         ],
     }
@@ -93,7 +90,7 @@ def external_host(callee: OutboundExternal, host: str, caller: SpiffeId, *, bare
             ALLOW: rbac_per_route(Effect.ALLOW, rules, caller.trust_domain),
         },
         "routes": [
-            *refusals((rule.match for rule in rules), DENY, ALLOW),
+            refusal((rule.match for rule in rules), DENY, ALLOW),
             {
                 "name": OTHERWISE,
                 "match": {"prefix": "/"},
