@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshc_backends.envoy.header_match import (
@@ -17,6 +17,8 @@ from meshc_backends.envoy.header_match import (
     route_header_matches,
 )
 from meshc_compiler.ir.match import AllOf, AnyOf, Condition, HeaderOneOf, HeaderPresent, Not
+
+unhurried = settings(deadline=None)
 
 Headers = dict[str, list[str]]
 
@@ -94,11 +96,13 @@ def route_header_holds(matcher: dict[str, Any], sent: Headers) -> bool:
     return string_matches(matcher["string_match"], text) != bool(matcher.get("invert_match", False))
 
 
+@unhurried
 @given(conditions, headers)
 def test_rules_mean_the_condition(condition: Condition, sent: Headers) -> None:
     assert permission_holds(condition_permission(condition), sent) == holds(condition, sent)
 
 
+@unhurried
 @given(conditions, headers)
 def test_routes_mean_the_condition(condition: Condition, sent: Headers) -> None:
     try:
@@ -110,6 +114,7 @@ def test_routes_mean_the_condition(condition: Condition, sent: Headers) -> None:
     )
 
 
+@unhurried
 @given(conditions)
 def test_no_expressions(condition: Condition) -> None:
     assert "regex" not in str(condition_permission(condition))

@@ -6,10 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshc_backends.envoy.message import duration, encode, percent_of_millionths, typed
+
+unhurried = settings(deadline=None)
 
 values: st.SearchStrategy[Any] = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(0, 2**32), st.text(max_size=30), st.floats(0, 100)),
@@ -18,6 +20,7 @@ values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@unhurried
 @given(st.dictionaries(st.text(max_size=8), values, max_size=5))
 def test_the_text_is_the_value(message: dict[str, Any]) -> None:
     text = encode(message)

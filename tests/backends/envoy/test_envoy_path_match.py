@@ -6,7 +6,7 @@ import re
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshc_backends.envoy.path_match import (
@@ -22,6 +22,8 @@ from meshc_backends.envoy.path_match import (
 )
 from meshc_compiler.ir.match import PathRegex, PathTemplate, Segment, SegmentKind
 from support.ir_mesh import template
+
+unhurried = settings(deadline=None)
 
 VISIBLE = "".join(chr(code) for code in range(0x21, 0x7F))
 SEGMENT = "".join(char for char in VISIBLE if char not in '/%?#\\"<>^`{|}')
@@ -89,12 +91,14 @@ def accepts(segment: Segment, text: str) -> bool:
             raise AssertionError
 
 
+@unhurried
 @given(texts, texts)
 def test_a_quoted_literal_matches_itself_and_nothing_else(text: str, other: str) -> None:
     assert re.fullmatch(quote(text), text)
     assert bool(re.fullmatch(quote(text), other)) == (text == other)
 
 
+@unhurried
 @given(st.text(alphabet=SEGMENT, max_size=8), st.text(alphabet=VISIBLE, max_size=8))
 def test_a_quoted_path_literal_matches_itself_and_nothing_else(text: str, other: str) -> None:
     assert re.fullmatch(quote_path(text), text)
@@ -117,12 +121,14 @@ def test_digits_of_escapes_match_in_either_case_and_nothing_else_does() -> None:
     ]
 
 
+@unhurried
 @given(templates, paths, st.booleans())
 def test_templates_mean_what_they_say(path_template: PathTemplate, path: str, slash: bool) -> None:
     asked = path + "/" if slash and path != "/" else path
     assert any_matches(path_template, asked) == means(path_template, asked)
 
 
+@unhurried
 @given(templates, st.data())
 def test_a_path_made_from_the_template_matches(path_template: PathTemplate, data: st.DataObject) -> None:
     examples = {

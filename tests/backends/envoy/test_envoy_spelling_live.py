@@ -65,6 +65,9 @@ FORWARDED = [
     (b"/...", "/..."),
     (b"/a;x=1/b", "/a;x=1/b"),
     (b"/a/...;x", "/a/...;x"),
+    (b"/a//../b", "/a/b"),
+    (b"/a/b//../../c", "/a/c"),
+    (b'/a"<>^`{|}', "/a%22%3C%3E%5E%60%7B%7C%7D"),
     (b"/a%25b", "/a%25b"),
     (b"/a%2541", "/a%2541"),
     (b"/a%252fb", "/a%252fb"),
@@ -81,12 +84,8 @@ TREATED_AS = [
     (b"/a/..;x=y/c", "/c"),
     (b"/a/.;x/c", "/a/c"),
     (b"/%%341", "/%2541"),
-    # The semantics merge slashes first, Envoy resolves dot segments first.
-    (b"/a//../b", "/a/b"),
     # The semantics put digits into upper case, Envoy matches both.
     (b"/%3a", "/%3a"),
-    # The semantics take these as they are, Envoy escapes them.
-    (b'/a"<>^`{|}', "/a%22%3C%3E%5E%60%7B%7C%7D"),
 ]
 
 
