@@ -92,8 +92,21 @@ def granted(index: MeshIndex, callee: Callee) -> tuple[str, ...]:
     return tuple(
         workload.name
         for workload in index.mesh.workloads
-        if workload.name != callee.name and any(includes(rule.callers, workload.spiffe_id) for rule in allows)
+        if any(includes(rule.callers, workload.spiffe_id) for rule in allows)
     )
+
+
+def caller_for(index: MeshIndex, callee: Callee, match: RequestMatch) -> str | None:
+    """Return a caller by whom to ask about a match: one that its rule is about, else the one with most grants."""
+    rules = index.rules_of(callee.name, callee.number)
+    about = [rule for rule in rules if rule.match == match]
+
+    def worth(name: str) -> tuple[int, int]:
+        identity = index.workloads[name].spiffe_id
+        mine = [rule for rule in rules if rule.effect is Effect.ALLOW and includes(rule.callers, identity)]
+        return sum(includes(rule.callers, identity) for rule in about), len(mine)
+
+    return max(granted(index, callee), key=worth, default=None)
 
 
 def request_to(callee: Callee, caller: str, method: str, path: str, headers: Headers = ()) -> Request:
@@ -107,7 +120,7 @@ def request_to(callee: Callee, caller: str, method: str, path: str, headers: Hea
 def entrances(index: MeshIndex, callee: Callee, request: Request) -> Iterator[Probe]:
     """Yield the ways in which a workload of the mesh can send a request: its own sidecar, and past it."""
     yield Probe(request=request, entrance=Entrance.OUTBOUND)
-    if not callee.external and request.caller != callee.name:
+    if not callee.external:
         yield Probe(request=request, entrance=Entrance.INBOUND)
 
 
@@ -115,15 +128,14 @@ def entrances(index: MeshIndex, callee: Callee, request: Request) -> Iterator[Pr
 
 
 def _rules_hit_and_missed(index: MeshIndex, callee: Callee) -> Iterator[Probe]:
-    callers = [name for name in callers_of(index) if name != callee.name]
-    first = (granted(index, callee) or tuple(callers))[:1]
+    callers = callers_of(index)
     for match in matches_of(index, callee):
         method, path, headers = hit(match)
         for caller in callers:
             yield from entrances(index, callee, request_to(callee, caller, method, path, headers))
-        for caller in first:
-            for other in _missed(match, method, path, headers, callee, caller):
-                yield from entrances(index, callee, other)
+        caller = caller_for(index, callee, match) or callers[0]
+        for other in _missed(match, method, path, headers, callee, caller):
+            yield from entrances(index, callee, other)
 
 
 def hit(match: RequestMatch) -> tuple[str, str, Headers]:
@@ -279,13 +291,13 @@ def _holds(condition: Condition | None, headers: Headers) -> bool:
 
 
 def _spelled(index: MeshIndex, callee: Callee) -> Iterator[Probe]:
-    callers = granted(index, callee)
-    if not callers:
-        return
     for match in matches_of(index, callee):
+        caller = caller_for(index, callee, match)
+        if caller is None:
+            return
         method, path, headers = hit(match)
         for spelling in spellings(path):
-            request = request_to(callee, callers[0], method, spelling.target, headers)
+            request = request_to(callee, caller, method, spelling.target, headers)
             for probe in entrances(index, callee, request):
                 yield replace(probe, why=spelling.oddity)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -82,6 +83,18 @@ def spellings(path: str) -> Iterator[Spelling]:
     yield Spelling(bare + "%", "percent at the end")
     yield Spelling(bare + "%4", "half an escape")
     yield Spelling(bare + "%zz", "escape that is none")
+
+    if "%" in bare:
+        lower = re.sub("%..", lambda escape: escape[0].lower(), bare)
+        yield Spelling(lower, "the path's own escapes in lower case")
+        yield Spelling(bare.replace("%", "%25"), "the path's own escapes escaped")
+        yield Spelling(
+            re.sub("%..", lambda escape: chr(int(escape[0][1:], 16)), bare), "the path's own escapes decoded"
+        )
+    marks = "".join(f"%{ord(c):02X}" if c in "@+()=&$!*,:;" else c for c in bare)
+    if marks != bare:
+        yield Spelling(marks, "the path's own marks escaped")
+        yield Spelling(marks.lower(), "the path's own marks escaped, lower case")
 
     # other characters
     yield Spelling(f"{parent}\\{last}", "backslash")
