@@ -30,6 +30,7 @@ from support.proxy_authority import ProxyAuthority  # noqa: E402
 from support.proxy_mesh import caller, plain_cluster, route, service  # noqa: E402
 
 LOAD = str(Path(__file__).with_name("load.py"))
+MEDIANS = ("cpu_us", "user_us", "system_us", "rps", "p50", "p99")
 CORES = sorted(os.sched_getaffinity(0))
 
 
@@ -140,9 +141,11 @@ def envoy_bootstrap(backend: int) -> dict[str, Any]:
     }
 
 
-def cpu_seconds(process: subprocess.Popen[str]) -> float:
+def cpu_seconds(process: subprocess.Popen[str]) -> tuple[float, float]:
+    """User and system time of a process so far."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    ticks = os.sysconf("SC_CLK_TCK")
+    return int(fields[11]) / ticks, int(fields[12]) / ticks
 
 
 def measure(target: Target, connections: int, requests: int) -> dict[str, Any]:
@@ -155,7 +158,11 @@ def measure(target: Target, connections: int, requests: int) -> dict[str, Any]:
         preexec_fn=pinned(False),
     )
     result: dict[str, Any] = json.loads(ended.stdout)
-    result["cpu_us"] = (cpu_seconds(target.process) - before) / requests * 1e6
+    after = cpu_seconds(target.process)
+    result["user_us"], result["system_us"] = (
+        (now - then) / requests * 1e6 for now, then in zip(after, before, strict=True)
+    )
+    result["cpu_us"] = result["user_us"] + result["system_us"]
     result["rps"] = requests / result["seconds"]
     if set(result["statuses"]) != {"200"}:
         raise SystemExit(f"{target.name} answered {result['statuses']}")
@@ -188,10 +195,11 @@ def main() -> None:
                 process.kill()
                 process.wait()
         for name, results in runs.items():
-            medians = {key: statistics.median(run[key] for run in results) for key in ("cpu_us", "rps", "p50", "p99")}
+            medians = {key: statistics.median(run[key] for run in results) for key in MEDIANS}
             print(
-                f"{name:6} {medians['cpu_us']:7.1f} us CPU a request  {medians['rps']:8.0f} requests/s  "
-                f"p50 {medians['p50']:.0f} us  p99 {medians['p99']:.0f} us   (median of {options.rounds})"
+                f"{name:6} {medians['cpu_us']:7.1f} us CPU a request "
+                f"({medians['user_us']:.1f} user, {medians['system_us']:.1f} system) {medians['rps']:8.0f} requests/s  "
+                f"p50 {medians['p50']:.0f} us  p99 {medians['p99']:.0f} us"
             )
 
 

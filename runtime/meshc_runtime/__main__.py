@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import json
+import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -67,9 +69,17 @@ def _load(path: str, drain_seconds: float, *, check_only: bool) -> Proxy | None:
     return Proxy(snapshot, drain_seconds=drain_seconds)
 
 
+def _allow_many_descriptors() -> None:
+    """Take as many descriptors as the system grants: a request needs two, and the usual limit is 1024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def _run(proxy: Proxy) -> None:
     for warning in proxy.warnings:
         sys.stderr.write(f"meshc-proxy: warning: {warning}\n")
+    _allow_many_descriptors()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: proxy.stop())
     sys.stderr.write(json.dumps({"event": "ready", **proxy.addresses}) + "\n")

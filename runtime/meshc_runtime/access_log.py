@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quote
 
 
@@ -29,9 +30,15 @@ class AccessRecord:
     reason: str = ""
 
 
+@lru_cache(maxsize=2)
+def _second_text(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def format_record(record: AccessRecord, ended: float, duration: float) -> bytes:
     """The log line of a request that ended at this time (Unix seconds) after so many seconds."""
-    stamp = datetime.fromtimestamp(ended, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second = int(ended)
+    stamp = f"{_second_text(second)}.{int((ended - second) * 1000):03d}Z"
     original = ""
     if record.original_path and record.original_path != record.path:
         original = f'"original_path":{quote(record.original_path)},'

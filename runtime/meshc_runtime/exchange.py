@@ -75,12 +75,14 @@ class Exchange:
         self._responded = False
         self._retries = 0
         self._retrying = False
+        self._started = False
         self._over = False
         self._total_timer: Timer | None = None
         self._try_timer: Timer | None = None
 
     def start(self) -> None:
         """Begin the first try."""
+        self._started = True
         self._cluster.budget.requests += 1
         self._try()
 
@@ -287,7 +289,8 @@ class Exchange:
         if self._over:
             return
         self._over = True
-        self._cluster.budget.requests -= 1
+        if self._started:
+            self._cluster.budget.requests -= 1
         self._stop_retrying()
         self._cancel_try_timer()
         if self._total_timer is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 MAX_HEAD_BYTES = 60 * 1024
 MAX_FIELDS = 100
@@ -72,6 +73,7 @@ _NOT_NOMINATED = frozenset(
 )
 _KNOWN: dict[bytes, _Kind] = {}
 _MAX_KNOWN = 4096
+_MAX_REMEMBERED = 2048
 
 
 class HttpError(Exception):
@@ -112,7 +114,7 @@ class RequestHead:
         return headers
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseHead:
     """A response head that passed every check; `length` may also be UNTIL_CLOSE.
 
@@ -121,7 +123,7 @@ class ResponseHead:
 
     status: int
     status_line: bytes
-    lines: list[bytes]
+    lines: tuple[bytes, ...]
     length: int
     declared_length: int | None
     keep_alive: bool
@@ -198,6 +200,12 @@ def parse_response_head(head: bytes, request_method: str) -> ResponseHead:
     Raises:
         HttpError: 502 for anything that breaks HTTP.
     """
+    if len(head) > _MAX_REMEMBERED:
+        return _read_response_head(head, request_method == "HEAD")
+    return _remembered_response_head(head, request_method == "HEAD")
+
+
+def _read_response_head(head: bytes, to_head: bool) -> ResponseHead:
     match = _RESPONSE.fullmatch(head)
     if match is None:
         raise HttpError(502, "malformed response head")
@@ -209,7 +217,7 @@ def parse_response_head(head: bytes, request_method: str) -> ResponseHead:
     if fields.chunked and (fields.length is not None or minor == b"0"):
         raise HttpError(502, "response: ambiguous framing")
     declared = fields.length
-    if status < 200 or status in (204, 304) or request_method == "HEAD":
+    if status < 200 or status in (204, 304) or to_head:
         if status < 200 or status == 204:
             declared = None
         length = 0
@@ -221,12 +229,16 @@ def parse_response_head(head: bytes, request_method: str) -> ResponseHead:
     return ResponseHead(
         status=status,
         status_line=b"HTTP/1.1" + head[8 : head.index(b"\r\n")],
-        lines=fields.kept(),
+        lines=tuple(fields.kept()),
         length=length,
         declared_length=declared,
         keep_alive=persistent and length != UNTIL_CLOSE,
         grpc_status=fields.value_of(b"grpc-status"),
     )
+
+
+# A service answers with the same bytes but for the date, which changes once a second.
+_remembered_response_head = lru_cache(maxsize=512)(_read_response_head)
 
 
 class _Fields:
@@ -320,6 +332,7 @@ def _learn(name: bytes) -> _Kind:
     return kind
 
 
+@lru_cache(maxsize=1024)
 def check_host(host: str) -> tuple[str, int | None]:
     """The lower-case name and the port of a Host value.
 

@@ -112,8 +112,13 @@ class _Listener:
                 return
             try:
                 sock, _ = self._sock.accept()
+            except BlockingIOError:
+                return
             except OSError:
-                return  # nobody left, or no descriptors left: try at the next event
+                # No descriptors left: the event would come at once again, so let some time pass.
+                self.accept(False)
+                self._loop.call_later(_SWEEP_SECONDS, lambda: self.accept(True), self)
+                return
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._accepted(sock)
@@ -331,7 +336,9 @@ class Proxy:
         before = now - self.guards.pool_idle_timeout_ms / 1000
         for cluster in (*self._enforced.clusters.values(), *self._enforced.apps.values()):
             cluster.close_idle(before)
-        if not self.draining:
+        if self.draining:
+            self._close_idle_clients()
+        else:
             self._accept_clients(len(self._connections) < self.guards.max_connections)
         self.loop.call_later(_SWEEP_SECONDS, self._sweep)
 
@@ -347,13 +354,16 @@ class Proxy:
         for name in (INBOUND, OUTBOUND):
             if name in self._listeners:
                 self._listeners[name].close()
-        for connection in list(self._connections):
-            if connection.idle:
-                connection.close()
+        self._close_idle_clients()
         if self._connections:
             self.loop.call_later(self._drain_seconds, self.loop.stop)
         else:
             self.loop.stop()
+
+    def _close_idle_clients(self) -> None:
+        for connection in list(self._connections):
+            if connection.idle:
+                connection.close()
 
     def _close(self) -> None:
         for connection in list(self._connections):

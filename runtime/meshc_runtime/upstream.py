@@ -202,7 +202,11 @@ class UpstreamConnection:
             self.fail_soon(TryFailure.OVERFLOW, "too many connections")
             return
         host, _ = endpoint.address
-        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        except OSError:
+            self.fail_soon(TryFailure.OVERFLOW, "no descriptors left")
+            return
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         tls = None
