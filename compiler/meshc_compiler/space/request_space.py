@@ -45,6 +45,7 @@ _METHODS = ("GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",
 _OTHER_METHODS = ("PURGE", "REPORT", "SEARCH", "LINK")
 _SAMPLES = 24
 _ATOM_SAMPLES = 64
+_MOST_CANDIDATES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class RequestSpace:
         self._members: dict[int, int] = {}
         for match in matches:
             self._declare(match)
+        self._matched: dict[tuple[str, str], bool] = {}
         self._cubes: dict[RequestMatch, tuple[tuple[int, int], ...] | None] = {}
 
     def _declare(self, match: RequestMatch) -> None:
@@ -268,18 +270,24 @@ class RequestSpace:
         if not regexes:
             return self._atoms.witnesses[(paths & -paths).bit_length() - 1]
         # Samples of those that must match first; those of the others are as good as any where nothing must.
-        candidates = [text for pattern, wanted in regexes if wanted for text in samples(compiled(pattern), _SAMPLES)]
+        candidates = [text for pattern, wanted in regexes if wanted for text in _samples(pattern)]
         atoms = islice(_each_bit(paths), _ATOM_SAMPLES)
         candidates += [self._atoms.witnesses[bit.bit_length() - 1] for bit in atoms]
         for variable in self._bits:
             if variable.kind == "regex":
-                candidates += samples(compiled(variable.name), _SAMPLES)
-        for candidate in dict.fromkeys(candidates):
-            if canonical_path(candidate) != candidate or not paths >> self._atoms.atom_of(candidate) & 1:
-                continue
-            if all(full_match(pattern, candidate) is wanted for pattern, wanted in regexes):
+                candidates += _samples(variable.name)
+        for candidate in islice(dict.fromkeys(candidates), _MOST_CANDIDATES):
+            if all(self._matches(pattern, candidate) is wanted for pattern, wanted in regexes) and (
+                paths >> self._atoms.atom_of(candidate) & 1
+            ):
                 return candidate
         return None
+
+    def _matches(self, pattern: str, path: str) -> bool:
+        key = (pattern, path)
+        if key not in self._matched:
+            self._matched[key] = full_match(pattern, path)
+        return self._matched[key]
 
     def _headers(self, box: Box) -> tuple[tuple[str, str], ...]:
         """Return header lines that answer the box's questions as it does, and no more lines than needed."""
@@ -329,6 +337,12 @@ def covering_templates(pattern: str) -> tuple[PathTemplate, ...]:
         PathTemplate((*(Segment(SegmentKind.LITERAL, text) for text in beginning), rest))
         for beginning in cover(compiled(pattern))
     )
+
+
+@lru_cache(maxsize=4096)
+def _samples(pattern: str) -> tuple[str, ...]:
+    """Return a few canonical paths that the expression matches."""
+    return tuple(text for text in samples(compiled(pattern), _SAMPLES) if canonical_path(text) == text)
 
 
 def _each_bit(mask: int) -> Iterable[int]:
