@@ -11,6 +11,8 @@ from meshc_compiler.ir.workload import Service, ServicePort, Workload
 METADATA = "meshc"
 """The namespace of the metadata by which virtual hosts tell the log whom they stand for."""
 
+_TIME = "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%"
+
 _RULE = "%COALESCE({})%".format(
     json.dumps(
         {
@@ -27,22 +29,20 @@ _RULE = "%COALESCE({})%".format(
 """The rule that decided: the deny that matched, else the allow; neither where nothing matched."""
 
 
-def access_log(fields: Message) -> list[Message]:
-    """Return a log of the fields; what a request does not have is null."""
-    return [
-        {
-            "name": "stdout",
-            "typed_config": typed(
-                "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
-                log_format={"json_format": fields},
-            ),
-        }
-    ]
+def access_log(fields: Message, only: Message | None = None) -> list[Message]:
+    """Return a log of the fields, for what passes the filter; what a request does not have is null."""
+    log: Message = {"name": "stdout"}
+    if only is not None:
+        log["filter"] = only
+    log["typed_config"] = typed(
+        "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", log_format={"json_format": fields}
+    )
+    return [log]
 
 
 def _fields(direction: str, caller: str, callee: str, port: str | int, rule: str) -> Message:
     return {
-        "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
+        "time": _TIME,
         "direction": direction,
         "caller": caller,
         "callee": callee,
@@ -73,6 +73,37 @@ def outbound_access_log(workload: Workload) -> list[Message]:
     callee = f"%METADATA(VIRTUAL_HOST:{METADATA}:callee)%"
     port = f"%METADATA(VIRTUAL_HOST:{METADATA}:port)%"
     return access_log(_fields("outbound", str(workload.spiffe_id), callee, port, _RULE))
+
+
+def connection_log() -> list[Message]:
+    """Return the log of connections that were closed for who the peer is, before there was a request.
+
+    The fields are those of requests, and the peer's address and the server name it asked for. There is no caller: what
+    an unverified certificate says is nobody's name.
+    """
+    fields = dict.fromkeys(_fields("inbound", "", "", "", ""))
+    fields |= {
+        "time": _TIME,
+        "direction": "inbound",
+        "status": 0,
+        "flags": "%RESPONSE_FLAGS%",
+        "details": "%CONNECTION_TERMINATION_DETAILS%",
+        "tls_failure": "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%",
+        "peer": "%DOWNSTREAM_REMOTE_ADDRESS%",
+        "server_name": "%REQUESTED_SERVER_NAME%",
+    }
+    refused = [
+        _expression_filter('connection.transport_failure_reason != ""'),
+        _expression_filter('connection.termination_details.startsWith("rbac_")'),
+        {"response_flag_filter": {"flags": ["NR"]}},  # no filter chain has the server name
+    ]
+    return access_log(fields, {"or_filter": {"filters": refused}})
+
+
+def _expression_filter(expression: str) -> Message:
+    """Return a filter by a CEL expression; an attribute that is not there makes it false."""
+    config = typed("envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter", expression=expression)
+    return {"extension_filter": {"name": "cel", "typed_config": config}}
 
 
 def callee_metadata(callee: str, port: int) -> Message:

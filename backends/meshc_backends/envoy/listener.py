@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meshc_backends.envoy import names
-from meshc_backends.envoy.access_log import inbound_access_log, outbound_access_log
+from meshc_backends.envoy.access_log import connection_log, inbound_access_log, outbound_access_log
 from meshc_backends.envoy.address import socket_address
 from meshc_backends.envoy.header_match import header_names
 from meshc_backends.envoy.http_connection import http_connection
@@ -44,6 +44,7 @@ def inbound_listener(slice_: WorkloadSlice, address: Address, certificates: str)
     listener["filter_chains"] = [
         _inbound_chain(inbound, slice_.trust_domain, certificates, by_name=several) for inbound in ports
     ]
+    listener["access_log"] = connection_log()
     return listener
 
 

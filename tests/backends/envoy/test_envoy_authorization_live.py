@@ -293,6 +293,17 @@ class TestPeers:
         with pytest.raises(OSError):
             call(mesh.inbound("api"), "GET", "/public", tls=client_context(None, mesh.issued["web"]))
 
+    def test_the_log_says_why_and_names_nobody(self, mesh: EnvoyMesh) -> None:
+        assert self.refused(mesh, rogue=True)
+        line = mesh.sidecars["api"].logged(lambda line: "unable_to_get_local_issuer" in str(line["tls_failure"]))
+        assert (line["status"], line["direction"], line["caller"]) == (0, "inbound", None)
+        assert line["peer"].startswith("127.0.0.1:")
+        assert self.refused(mesh, more_uris=(str(spiffe("job")),))
+        mesh.sidecars["api"].logged(lambda line: line["details"] == "rbac_access_denied_matched_policy[none]")
+        assert ask(mesh, "/exact").status == 200
+        refused = [line for line in mesh.sidecars["api"].access_log if line["status"] == 0]
+        assert all(line["tls_failure"] or line["details"] for line in refused)
+
     def test_in_plain_text(self, mesh: EnvoyMesh) -> None:
         with pytest.raises(OSError):
             call(mesh.inbound("api"), "GET", "/public")
