@@ -148,7 +148,7 @@ class Exchange:
     def upstream_head(self, head: ResponseHead) -> None:
         """A response begins: try again, or pass it on."""
         retry = self._retry
-        if retry and retry.retries_response(head.status, head.grpc_status) and self._may_retry():
+        if retry and retry.retries_response(head.status, head.grpc_status):
             connection, self._connection = self._connection, None
             if self._try_again(retry):
                 if connection is not None:
@@ -235,8 +235,12 @@ class Exchange:
         self._cancel_try_timer()
         self._stop_retrying()
         labels = (self._record.service, self._record.route)
-        if not self._may_retry():
-            self._metrics.retries.add((*labels, "exhausted" if self._holds_all else "body-too-large"))
+        if self._retries >= retry.limit:
+            if retry.limit:
+                self._metrics.retries.add((*labels, "exhausted"))
+            return False
+        if not self._holds_all:
+            self._metrics.retries.add((*labels, "body-too-large"))
             return False
         if not self._cluster.budget.allows(retry):
             self._metrics.retries.add((*labels, "over-budget"))

@@ -198,6 +198,7 @@ def test_last_answer_is_passed_on_when_tries_are_used_up(mesh: Outbound) -> None
     mesh.app.script = in_turn(status(500, b"a"), status(502, b"b"), status(503, b"c"))
     answer = mesh.ask("/5xx/b")
     assert (answer.status, answer.body) == (503, b"c")
+    assert mesh.proxy.metric('meshc_retries_total{service="api",route="5xx",outcome="exhausted"}') == 1
 
 
 def test_only_the_named_status_is_retried(mesh: Outbound) -> None:
@@ -226,6 +227,7 @@ def test_body_too_large_to_keep_is_not_retried(mesh: Outbound) -> None:
     mesh.app.script = in_turn(status(500), ok())
     assert mesh.ask("/5xx/large", "POST", body=b"x" * 1_000_000).status == 500
     assert len(mesh.app.requests) == 1
+    assert mesh.proxy.metric('meshc_retries_total{service="api",route="5xx",outcome="body-too-large"}') == 1
 
 
 def test_connection_closed_without_an_answer_is_a_reset(mesh: Outbound) -> None:
