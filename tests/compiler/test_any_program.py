@@ -55,3 +55,16 @@ def test_without_a_file_nothing_that_could_be_in_it_is_unknown() -> None:
     reader = MemoryReader({"a.mesh": HEAD + "allow web -> db : tcp\n", "b.mesh": b"\xff"})
     found = compile_program((".",), reader).diagnostics
     assert [str(one.code) for one in found] == ["MSH081 not-utf8"]
+
+
+def test_a_sentence_about_an_empty_group_is_about_nobody() -> None:
+    text = (
+        HEAD
+        + "group none = web - web\nallow none -> api : GET /x\ndeny none -> api : /x\nlimit none -> api 5/s\n"
+        + "allow web -> none : GET /x\nedge none -> api { timeout: 1s }\nassert never none -> api\n"
+    )
+    result = compile_program(("p.mesh",), MemoryReader({"p.mesh": text}))
+    assert [str(one.code) for one in result.diagnostics] == ["MSH304 unreachable-service", "MSH109 empty-group"]
+    assert result.mesh is not None
+    assert result.mesh.rules == ()
+    assert result.mesh.limits == ()

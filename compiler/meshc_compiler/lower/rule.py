@@ -79,7 +79,7 @@ class RuleBook:
             matcher = lower_grant(grant.matcher, combine(guard, unless), self._findings)
             if matcher is not None:
                 lowered.append((grant, matcher))
-        if caller is None or callee is None:
+        if caller is None or callee is None or caller.nobody:
             return
         callers = self._resolver.callers(caller)
         because = None if statement.because is None else statement.because.text
@@ -182,7 +182,7 @@ def lower_limit(statement: LimitDecl, resolver: PeerResolver, findings: Findings
             sound = False
             message = f"a limit per {per.kind} is not part of this version"
             findings.add(units.NOT_IN_THIS_VERSION, message, per.span, help='`per header "x-user"` is')
-    if not sound or caller is None or callee is None:
+    if not sound or caller is None or callee is None or caller.nobody:
         return ()
     if callee.one and callee.ports[0][0] in resolver.externals:
         message = f"a limit is kept by the callee's sidecar, and the external `{callee.text}` has none"

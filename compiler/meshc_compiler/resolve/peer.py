@@ -63,6 +63,11 @@ class CallerEnd:
     text: str
     span: Span = field(compare=False)
 
+    @property
+    def nobody(self) -> bool:
+        """Whether it is an empty group: what is said of it is said of nobody."""
+        return not (self.any or self.names or self.ids)
+
 
 @dataclass(frozen=True, slots=True)
 class CalleeEnd:
