@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from meshc_lang.request import Request
 from support.agreement_mesh import AgreementMesh
-from support.agreement_probe import Observation, Probe
+from support.agreement_probe import Entrance, Observation, Probe
 from support.agreement_process import Voice
 from support.agreement_stage import Stage
 from support.agreement_trial import hold
@@ -62,6 +63,25 @@ def test_connections_are_tried_again_as_the_conditions_say(stage: Stage) -> None
     probes = [_call("worn", f"/bare{path}", script) for path in BARE for script in (*ENDINGS, "503 200", "200")]
     probes += [_call("worn", f"/silent{path}") for path in (*BARE, "/refused")]
     probes += [_call("worn", f"/gone{path}") for path in ("/none", "/connect")]
+    hold(stage.program, stage.meshes, probes, stage.expect, at_once=1).require_agreement()
+
+
+def test_callers_cannot_ask_for_more_by_headers(stage: Stage) -> None:
+    """Envoy takes orders by `x-envoy-…` headers from those it trusts, and here it trusts nobody."""
+    orders = (
+        ("x-envoy-retry-on", "5xx,reset,retriable-status-codes"),
+        ("x-envoy-max-retries", "5"),
+        ("x-envoy-retriable-status-codes", "503"),
+        ("x-envoy-upstream-rq-timeout-ms", "1"),
+        ("x-envoy-upstream-rq-per-try-timeout-ms", "1"),
+        ("x-envoy-hedge-on-per-try-timeout", "true"),
+        ("x-envoy-original-path", "/total"),
+        ("x-envoy-internal", "true"),
+    )
+    probes = []
+    for plain in (_call("api", "/none", "503 200"), _call("api", "/none"), _call("slow", "/retry-off", "503 200")):
+        probes += [replace(plain, request=replace(plain.request, headers=orders))]
+        probes += [replace(plain, request=replace(plain.request, headers=orders), entrance=Entrance.INBOUND)]
     hold(stage.program, stage.meshes, probes, stage.expect, at_once=1).require_agreement()
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import ssl
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Final
+from typing import BinaryIO, Final
 
 PATIENCE: Final = 30.0
 """Seconds after which an answer is taken as never coming."""
@@ -59,6 +60,51 @@ def exchange(
         return Answer(None, f"TLS refused: {error.reason or error}")
     except OSError as error:
         return Answer(None, f"connection ended: {error.strerror or error}")
+
+
+def converse(
+    address: tuple[str, int],
+    requests: tuple[bytes, ...],
+    *,
+    together: bool,
+    tls: ssl.SSLContext | None = None,
+    server_name: str | None = None,
+) -> list[int | None]:
+    """Send requests over one connection, one after the other's answer or all `together`; return the statuses.
+
+    None stands for each request that the other side no longer answered.
+    """
+    statuses: list[int | None] = []
+    with ExitStack() as open_sockets:
+        connection = open_sockets.enter_context(socket.create_connection(address, timeout=PATIENCE))
+        if tls is not None:
+            connection = open_sockets.enter_context(tls.wrap_socket(connection, server_hostname=server_name))
+        if together:
+            connection.sendall(b"".join(requests))
+        stream = open_sockets.enter_context(connection.makefile("rb"))
+        for request in requests:
+            try:
+                if not together:
+                    connection.sendall(request)
+                statuses.append(_next_status(stream, is_head=request.startswith(b"HEAD ")))
+            except OSError:
+                statuses.append(None)
+    return statuses
+
+
+def _next_status(stream: BinaryIO, *, is_head: bool) -> int | None:
+    status_line = stream.readline()
+    if not status_line:
+        return None
+    status = int(status_line.split(b" ")[1])
+    length = 0
+    while (line := stream.readline().strip()) != b"":
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+        assert name.lower() != b"transfer-encoding", "the stand-ins and the proxies' own answers state their lengths"
+    stream.read(0 if is_head else length)
+    return status
 
 
 def _uri_names(connection: ssl.SSLSocket) -> list[str]:

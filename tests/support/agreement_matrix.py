@@ -169,6 +169,16 @@ def path_choices(match: PathMatch | None) -> tuple[str, ...]:
 
 _REGEX_WITNESSES = {
     "/(a|b)[0-9]+": ("/a1", "/b22", "/c1", "/a", "/a1/", "/a1x", "/x/a1"),
+    "/one|/two|/three": ("/one", "/two", "/three", "/one/two", "/x/three", "/onetwo", "/one|/two"),
+    "/v[0-9]+/.*": ("/v3/", "/v3/a/b", "/v/a", "/v3", "/v3a/b", "/V3/a"),
+    "/[^/]+": ("/a", "/a/", "/a/b", "/"),
+    "/a{2,3}/[bB]": ("/aa/b", "/aaa/B", "/a/b", "/aaaa/b", "/AA/b", "/a{2,3}/b"),
+    "/(x|y)*/z?": ("/xyyx/z", "/xx/", "/x", "/xz/z", "/x/zz"),
+    r"/dots/.\..[.]+": ("/dots/a.b.", "/dots/a.b..", "/dots/aab.", "/dots/a.bb", "/dots/a.b./x"),
+    r"/\d+-\w+": ("/12-ab_1", "/-a", "/12-", "/12-a-b", "/12-%C3%A9", "/%31-a"),
+    ".*": ("/anything", "/a/b/c"),
+    "/v1/(admin|root)(/.*)?": ("/v1/admin", "/v1/root/", "/v1/admin/x/y", "/v1/administrator", "/v1/adminx/y"),
+    "/v2/a|/v2/b": ("/v2/a", "/v2/b", "/v2/a/c", "/x/v2/b", "/v2/c"),
     "/files/.*[.]txt": ("/files/x.txt", "/files/.txt", "/files/a/b.txt", "/files/xtxt", "/files/x.txt/"),
 }
 """Paths for the regular expressions of the corpus: nothing here inverts expressions."""
