@@ -15,6 +15,12 @@ from typing import Any
 
 import pytest
 
+from meshc.local_mesh.plan import free_ports, plan_mesh
+from meshc.local_mesh.up_file import read_up_file
+from meshc_backends.sidecar import emit_workload
+from meshc_compiler.ir.slice import slice_of
+from meshc_compiler.pipeline import compile_program
+from meshc_runtime.snapshot import TlsTransport, parse_snapshot
 from support.meshc_command import RunningUp, alive, descendants, run
 
 PROGRAM = """
@@ -249,3 +255,31 @@ def test_a_folder_that_cannot_be_written_is_a_finding(folder: Path) -> None:
     assert done.returncode == 1
     assert "error[MSH865]" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_external_is_found_and_verified_as_the_up_file_says(tmp_path: Path) -> None:
+    (tmp_path / "p.mesh").write_text(
+        'mesh m { trust-domain: "m.example" }\nservice a {}\nallow a -> pay : GET /\n'
+        'external pay { hosts: ["pay.example.com"], port: 443/tls, tls { min: "1.2" } }\n'
+    )
+    compiled = compile_program((str(tmp_path / "p.mesh"),))
+    assert compiled.index is not None
+    for text, roots, address in (
+        ("", None, ("pay.example.com", 443)),
+        (
+            'roots = "/x/ca.pem"\n[external."pay.example.com"]\naddress = "127.0.0.1:9000"\n',
+            "/x/ca.pem",
+            ("127.0.0.1", 9000),
+        ),
+    ):
+        (tmp_path / "up.toml").write_text(text)
+        up, problems = read_up_file(tmp_path / "up.toml", {"a": ()})
+        assert problems == ()
+        plan = plan_mesh(compiled.index, up, free_ports(tmp_path))
+        (instance,) = plan.instances
+        placement = plan.placement(instance, tmp_path)
+        (artifact,) = emit_workload(slice_of(compiled.index, instance.workload), placement).artifacts
+        (cluster,) = parse_snapshot(artifact.content).clusters
+        assert (cluster.endpoints[0].host, cluster.endpoints[0].port) == address
+        assert isinstance(cluster.transport, TlsTransport)
+        assert cluster.transport.ca_file == roots

@@ -154,7 +154,7 @@ def _external_transport(
     return out.TlsTransport(
         server_name=host,
         minimum_version=tls.value,
-        ca_file=placement.external_roots(),
+        ca_file=placement.external_roots() or None,
         dns_names=(host,),
     )
 

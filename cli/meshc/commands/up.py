@@ -38,7 +38,8 @@ def command(program: tuple[str, ...], config: Path | None, run_dir: Path, logs: 
       [workload.api.version.v2]
       address = "127.0.0.1:3000"            # something that runs already
       [external."api.stripe.com"]
-      address = "127.0.0.1:9000"
+      address = "127.0.0.1:9000"            # verified by this machine's roots,
+                                            # or, at the top of the file: roots = "ca.pem"
     """
     from meshc.compiling import mesh_or_exit
     from meshc.local_mesh.session import run_until_stopped

@@ -10,8 +10,7 @@ from pathlib import Path
 from meshc.building import build_program
 from meshc.compiling import mesh_or_exit
 from meshc.demo.tour import TOUR, Seen, Stop
-from meshc.local_mesh.mesh import LocalMesh
-from meshc.local_mesh.plan import free_ports, plan_mesh
+from meshc.local_mesh.mesh import LocalMesh, start_mesh
 from meshc.local_mesh.up_file import UpFile
 from meshc.render.build_report import build_report
 from meshc.render.terminal import Ink, Terminal, cell_count, terminal_of
@@ -49,14 +48,13 @@ def _show_mesh(program: Path, folder: Path, terminal: Terminal) -> int:
     _say()
     _title(f"meshc up {program}", terminal)
     index = mesh_or_exit((str(program),), Reporting())
-    plan = plan_mesh(index, UpFile(), free_ports(folder / "up"))
-    with LocalMesh(plan, folder / "up", datetime.now(UTC)) as mesh:
-        problems = mesh.start()
+    mesh, problems = start_mesh(index, UpFile(), folder / "up", datetime.now(UTC))
+    with mesh:
         Reporting().tell(problems)
         if has_errors(problems):
             return 1
-        names = ", ".join(instance.name for instance in plan.instances)
-        _say(f"{len(plan.instances)} sidecars with mutual TLS: {names}")
+        names = ", ".join(instance.name for instance in mesh.plan.instances)
+        _say(f"{len(mesh.plan.instances)} sidecars with mutual TLS: {names}")
         _say("The workloads behind them are stand-ins that say what they were asked.")
         wrong = 0
         for stop in TOUR:

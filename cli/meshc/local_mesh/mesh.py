@@ -14,13 +14,15 @@ from pathlib import Path
 from types import TracebackType
 
 from meshc.local_mesh.child import Child, start_child, stop_children
-from meshc.local_mesh.plan import Instance, LocalPlan
+from meshc.local_mesh.plan import Instance, LocalPlan, choosing_ports, free_ports, plan_mesh
+from meshc.local_mesh.up_file import UpFile
 from meshc_backends.artifact import Artifact
 from meshc_backends.backend import EmitContext
 from meshc_backends.certificates import CERTS
 from meshc_backends.finding import finding, reason_of
 from meshc_backends.placement import Address
 from meshc_backends.sidecar import emit_workload
+from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.slice import slice_of
 from meshc_lang.codes.targets import LOCAL_MESH_FAILED
 from meshc_lang.diagnostic import Diagnostic, has_errors
@@ -183,6 +185,15 @@ class LocalMesh:
 
     def _failed(self, message: str) -> Diagnostic:
         return finding(LOCAL_MESH_FAILED, self.folder, message)
+
+
+def start_mesh(
+    index: MeshIndex, up: UpFile, folder: Path, now: datetime, cancelled: Callable[[], bool] = lambda: False
+) -> tuple[LocalMesh, tuple[Diagnostic, ...]]:
+    """Choose who runs where, and start it. The mesh is the caller's to stop; with an error nothing of it runs."""
+    with choosing_ports():
+        mesh = LocalMesh(plan_mesh(index, up, free_ports(folder)), folder, now)
+        return mesh, mesh.start(cancelled)
 
 
 def _workload_command(instance: Instance) -> tuple[str, ...] | None:

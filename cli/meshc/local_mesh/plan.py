@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
+import tempfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +57,8 @@ class LocalPlan:
     instances: tuple[Instance, ...]
     not_run: tuple[NotRun, ...]
     externals: dict[str, Address]
+    roots: str = ""
+    """The file of root certificates by which externals are verified; none means those of this machine."""
 
     def placement(self, instance: Instance, certificates: Path) -> LoopbackPlacement:
         """Return where everything is, as one instance's sidecar sees it."""
@@ -73,6 +78,7 @@ class LocalPlan:
             application_table={(name, port.number): instance.applications.get(port.number, refused) for port in ports},
             endpoint_table=endpoints,
             external_table=self.externals,
+            roots=self.roots,
             certificate_directories={name: str(certificates / name)},
         )
 
@@ -94,6 +100,25 @@ def free_ports(folder: Path) -> Iterator[int]:
     raise OSError("no free port is left on the loopback address")
 
 
+@contextmanager
+def choosing_ports() -> Iterator[None]:
+    """Keep other meshes of this user from choosing ports until this one listens on its own.
+
+    A port that was found free could be given away twice otherwise. Where there is no room for the lock, none is held.
+    """
+    path = Path(tempfile.gettempdir()) / f"meshc-ports-{os.getuid()}.lock"
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError:
+        yield
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
 def plan_mesh(index: MeshIndex, up: UpFile, ports: Iterator[int]) -> LocalPlan:
     """Decide who runs and where. What the Python proxy cannot carry does not run, and is listed."""
     instances: list[Instance] = []
@@ -108,7 +133,13 @@ def plan_mesh(index: MeshIndex, up: UpFile, ports: Iterator[int]) -> LocalPlan:
         versions = service.versions if service is not None and service.versions else (None,)
         instances += [_instance(workload, service, version, up, ports) for version in versions]
     externals = {host: _address(entry.address) for host, entry in up.external.items()}
-    return LocalPlan(index=index, instances=tuple(instances), not_run=tuple(not_run), externals=externals)
+    return LocalPlan(
+        index=index,
+        instances=tuple(instances),
+        not_run=tuple(not_run),
+        externals=externals,
+        roots=str(Path(up.roots).absolute()) if up.roots else "",
+    )
 
 
 def http_ports(service: Service) -> tuple[ServicePort, ...]:

@@ -12,8 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from meshc.local_mesh.log_tail import LogTail
-from meshc.local_mesh.mesh import GRACE_S, LocalMesh
-from meshc.local_mesh.plan import free_ports, plan_mesh
+from meshc.local_mesh.mesh import GRACE_S, LocalMesh, start_mesh
 from meshc.local_mesh.up_file import read_up_file
 from meshc.render.mesh_table import mesh_table
 from meshc.render.terminal import Ink, terminal_of
@@ -49,9 +48,8 @@ def run_until_stopped(index: MeshIndex, up_file: Path, folder: Path, *, follow_l
         Reporting().tell(problems)
         return 1
     with _stop_flag() as stop:
-        mesh = LocalMesh(plan_mesh(index, up, free_ports(folder)), folder, datetime.now(UTC))
+        mesh, problems = start_mesh(index, up, folder, datetime.now(UTC), lambda: bool(stop.signals))
         try:
-            problems = mesh.start(lambda: bool(stop.signals))
             Reporting().tell(problems)
             if has_errors(problems):
                 return 1

@@ -53,8 +53,12 @@ class ExternalEntry(_Part):
 
 
 class UpFile(_Part):
-    """The whole file: `[workload.web]`, `[workload.api.version.v2]`, `[external."api.stripe.com"]`."""
+    """The whole file: `[workload.web]`, `[workload.api.version.v2]`, `[external."api.stripe.com"]`.
 
+    `roots` is a file of root certificates (PEM) by which externals are verified in place of this machine's own.
+    """
+
+    roots: str | None = None
     workload: dict[str, WorkloadEntry] = Field(default_factory=dict)
     external: dict[str, ExternalEntry] = Field(default_factory=dict)
 
