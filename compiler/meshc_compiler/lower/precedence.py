@@ -14,6 +14,7 @@ from meshc_compiler.space.request_space import Box, Nothing, RequestSpace, Undec
 from meshc_lang.codes import routing
 from meshc_lang.diagnostic import Applicability, Edit, Fix, Label
 from meshc_lang.request import Request
+from meshc_lang.source import Span
 from meshc_lang.tree.statement import RuleDecl
 
 MOST_RULES = 1000
@@ -132,9 +133,9 @@ class _Precedence:
             self._findings.add(
                 routing.AMBIGUOUS_ROUTE,
                 f"two rules of `{self._service}` match the same request, and neither is more specific",
-                second.matcher.span,
+                _matched(second),
                 label="… and so does this one",
-                related=(Label(first.matcher.span, "this one matches it …"),),
+                related=(Label(_matched(first), "this one matches it …"),),
                 witness=self._request(answer),
                 fixes=self._fixes(left, right),
                 subject=f"route {self._service}",
@@ -143,9 +144,9 @@ class _Precedence:
             self._findings.add(
                 routing.UNDECIDED_ROUTE,
                 f"it cannot be decided which of two rules of `{self._service}` is the more specific",
-                second.matcher.span,
+                _matched(second),
                 label="… or this one",
-                related=(Label(first.matcher.span, "this one …"),),
+                related=(Label(_matched(first), "this one …"),),
                 help="say which one wins: `over NAME`",
                 fixes=self._fixes(left, right),
                 subject=f"route {self._service}",
@@ -257,12 +258,18 @@ class _Precedence:
             self._findings.add(
                 routing.UNREACHABLE_ROUTE,
                 f"no request reaches this rule of `{self._service}`: others win over it for all that it matches",
-                self._declarations[number].matcher.span,
+                _matched(self._declarations[number]),
                 related=tuple(
                     Label(span, "wins over it") for span in sorted(spans, key=lambda span: span.sort_key)[:3]
                 ),
                 subject=f"route {self._service}",
             )
+
+
+def _matched(declaration: RuleDecl) -> Span:
+    """Return the place of what a rule says of requests: its matcher, and its guard if it has one."""
+    span = declaration.matcher.span
+    return span if declaration.guard is None else span.to(declaration.guard.span)
 
 
 def _insert_after(offset: int, declaration: RuleDecl, text: str) -> Edit:
