@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from meshc_backends.envoy.address import socket_address
 from meshc_backends.envoy.cluster import admin_cluster, application_cluster, external_cluster, service_cluster
 from meshc_backends.envoy.listener import inbound_listener, outbound_listener, page_listener
-from meshc_backends.envoy.message import Message
+from meshc_backends.envoy.message import Message, typed
 from meshc_backends.envoy.route import retry_budget
 from meshc_backends.envoy.virtual_host import external_domains, external_host, service_host, stranger_host
 from meshc_backends.placement import Listeners, Placement, host_names
@@ -33,6 +33,7 @@ def bootstrap(slice_: WorkloadSlice, placement: Placement) -> Message:
     return {
         "node": {"id": str(slice_.workload.spiffe_id), "cluster": slice_.workload.name},
         "admin": {"address": socket_address(where.admin)},
+        "overload_manager": _overload_manager(),
         "static_resources": {
             "listeners": [
                 *([inbound] if inbound is not None else []),
@@ -41,6 +42,22 @@ def bootstrap(slice_: WorkloadSlice, placement: Placement) -> Message:
             ],
             "clusters": [*_clusters(slice_, placement), admin_cluster(where.admin)],
         },
+    }
+
+
+CONNECTIONS_AT_MOST = 50_000
+"""How many connections a sidecar takes at once: peers cost memory before they have said who they are."""
+
+
+def _overload_manager() -> Message:
+    limit = typed(
+        "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+        max_active_downstream_connections=CONNECTIONS_AT_MOST,
+    )
+    return {
+        "resource_monitors": [
+            {"name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": limit}
+        ]
     }
 
 

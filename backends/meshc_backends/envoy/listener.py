@@ -102,6 +102,8 @@ def page_listener(name: str, address: Address, path: str, target: str) -> Messag
     return {
         "name": name,
         "address": socket_address(address),
+        # Probes and metrics are answered when there are too many connections, too.
+        "ignore_global_conn_limit": True,
         "filter_chains": [
             {
                 "filters": [
