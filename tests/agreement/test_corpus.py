@@ -13,8 +13,8 @@ from support.agreement_matrix import callees, matches_of, matrix
 from support.agreement_stage import PROGRAMS, Stage, compiled, without_limits
 from support.agreement_trial import hold
 
-OF_THEIR_OWN = {"limits", "settings"}
-"""Programs whose trials need more than a request: scripts, an order."""
+OF_THEIR_OWN = {"limits", "protocols", "settings"}
+"""Programs whose trials need more than a request over HTTP/1.1: scripts, an order."""
 
 NAMES = [*sorted({path.stem for path in PROGRAMS.glob("*.mesh")} - OF_THEIR_OWN), "examples/shop"]
 

@@ -23,6 +23,8 @@ LATE: Final = 16.0
 """Longer than any time that a proxy limits calls to by itself: Envoy's is 15 s."""
 
 _LONGEST_STALL: Final = 40.0
+_TLS_HANDSHAKE: Final = 22
+"""The first byte of a TLS client, which a stand-in in plain text hangs up on (RFC 8446 §5.1)."""
 _LARGEST_HEAD: Final = 256 * 1024
 
 
@@ -225,6 +227,8 @@ def _read_head(connection: socket.socket, buffer: bytearray) -> tuple[str, tuple
         if not chunk:
             return None
         buffer += chunk
+        if buffer[0] == _TLS_HANDSHAKE:
+            return None
     head, _, rest = bytes(buffer).partition(b"\r\n\r\n")
     buffer[:] = rest
     request_line, *lines = head.decode("latin-1").split("\r\n")
