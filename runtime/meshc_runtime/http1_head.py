@@ -25,13 +25,12 @@ _BROKEN_LINE_END = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\x00")
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
 _ABSOLUTE = re.compile(r"http://([^/?#]*)(.*)", re.IGNORECASE)
 _LENGTH = re.compile(rb"[0-9]{1,15}")
-_METHODS_REFUSED = frozenset({"CONNECT", "TRACE"})
 # The registered methods (and PURGE), which are also all that Envoy's parser takes.
 # fmt: off
 _METHODS = frozenset({
     "ACL", "BIND", "CHECKOUT", "COPY", "DELETE", "GET", "HEAD", "LINK", "LOCK", "MERGE", "MKACTIVITY",
     "MKCALENDAR", "MKCOL", "MOVE", "M-SEARCH", "NOTIFY", "OPTIONS", "PATCH", "POST", "PROPFIND", "PROPPATCH",
-    "PURGE", "PUT", "REBIND", "REPORT", "SEARCH", "SOURCE", "SUBSCRIBE", "UNBIND", "UNLINK", "UNLOCK",
+    "PURGE", "PUT", "REBIND", "REPORT", "SEARCH", "SOURCE", "SUBSCRIBE", "TRACE", "UNBIND", "UNLINK", "UNLOCK",
     "UNSUBSCRIBE",
 })
 # fmt: on
@@ -154,14 +153,14 @@ def parse_request_head(head: bytes) -> RequestHead:
     """Read one whole request head, from its first byte to the empty line.
 
     Raises:
-        HttpError: 400, 405 (CONNECT, TRACE), 417 (unknown Expect), 426 (HTTP/1.0), 431, 505 (another version).
+        HttpError: 400, 405 (CONNECT), 417 (unknown Expect), 426 (HTTP/1.0), 431, 505 (another version).
     """
     match = _REQUEST.fullmatch(head)
     if match is None:
         raise _diagnose(head)
     method = match[1].decode("ascii")
     if method not in _METHODS:
-        raise HttpError(405 if method in _METHODS_REFUSED else 400, f"method {method}")
+        raise HttpError(405 if method == "CONNECT" else 400, f"method {method}")
     fields = _Fields(match[3])
     if fields.host is None:
         raise HttpError(400, "no Host")

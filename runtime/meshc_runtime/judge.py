@@ -80,7 +80,7 @@ def judge_inbound(
     """Judge a request of an authenticated caller to this workload, and note the verdict in the record.
 
     Raises:
-        RefusedRequestError: 400, 403 or 429.
+        RefusedRequestError: 400, 403, 405 or 429.
     """
     path = _understand(head, record)
     headers = head.headers() if policy.uses_headers else _NO_HEADERS
@@ -88,6 +88,7 @@ def judge_inbound(
     record.rule = decision.rule or ""
     if not decision.allowed:
         raise DeniedError(403, "denied" if decision.rule else "not allowed")
+    _refuse_trace(head)
     limit = policy.limiter.exceeded(caller, headers)
     if limit is not None:
         raise RateLimitedError(limit)
@@ -103,7 +104,7 @@ def judge_outbound(policy: Policy, head: RequestHead, random: Callable[[], float
     `random`, numbers in [0, 1), chooses among weighted destinations.
 
     Raises:
-        RefusedRequestError: 400, 403, 404, or 503 for a protocol that is not carried.
+        RefusedRequestError: 400, 403, 404, 405, or 503 for a protocol that is not carried.
     """
     name, port = check_host(head.host)
     found = policy.hosts.find(name, port)
@@ -128,6 +129,7 @@ def judge_outbound(policy: Policy, head: RequestHead, random: Callable[[], float
         record.rule = decision.rule or ""
         if not decision.allowed:
             raise DeniedError(403, "denied" if decision.rule else "not allowed")
+        _refuse_trace(head)
     route = found.routes.select(head.method, path, headers)
     if route is None:
         raise RefusedRequestError(503, "no route")
@@ -148,6 +150,12 @@ def _understand(head: RequestHead, record: AccessRecord) -> str:
     if head.upgrade:
         raise RefusedRequestError(403, "upgrade is not carried")
     return path
+
+
+def _refuse_trace(head: RequestHead) -> None:
+    """TRACE would show a caller what proxies add on the way; who may not call at all is not told even that."""
+    if head.method == "TRACE":
+        raise RefusedRequestError(405, "method TRACE")
 
 
 def _forwarded_head(head: RequestHead, path: str, identity_line: bytes) -> bytes:

@@ -146,6 +146,14 @@ def test_deny_wins_and_is_named_in_the_log_only(door: Door) -> None:
     assert door.proxy.metric(series) >= 1
 
 
+def test_trace_is_refused_even_where_every_method_is_allowed(door: Door) -> None:
+    with door.enter() as wire:
+        assert wire.ask("TRACE", "/a", "api").status == 405
+    with door.enter("stranger") as wire:
+        assert wire.ask("TRACE", "/a", "api").status == 403
+    assert door.app.requests == []
+
+
 def test_refused_request_does_not_end_the_connection(door: Door) -> None:
     with door.enter() as wire:
         assert [wire.ask("GET", path, "api").status for path in ("/admin", "/a", "/admin", "/b")] == [
