@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from meshc_compiler.ir.mesh import Mesh
 from meshc_compiler.ir.policy import Effect
+from meshc_compiler.ir.route import Route
 from support.envoy_mesh import EnvoyMesh
 from support.http_call import Answer, call
-from support.ir_mesh import DOMAIN, allow, callers, http_port, limit, match, rule, service, workload
+from support.ir_mesh import DOMAIN, allow, callers, http_port, limit, match, route_rule, rule, service, workload
 
 
 @pytest.fixture
-def mesh(tmp_path: pytest.TempPathFactory) -> Iterator[EnvoyMesh]:
+def mesh(tmp_path: Path) -> Iterator[EnvoyMesh]:
     """Buckets fill once an hour, so what was taken stays taken: each test starts Envoys of its own."""
     ports = (http_port(1, "caller"), http_port(2, "value"), http_port(3, "two"), http_port(4, "fast"))
     value = Mesh(
@@ -35,7 +37,7 @@ def mesh(tmp_path: pytest.TempPathFactory) -> Iterator[EnvoyMesh]:
             limit(callers(), "api", 5, seconds=1, burst=2, port=4),
         ),
     )
-    with EnvoyMesh(value, tmp_path) as running:  # type: ignore[arg-type]
+    with EnvoyMesh(value, tmp_path) as running:
         yield running
 
 
@@ -118,3 +120,23 @@ def test_the_answer_says_too_many_and_nothing_else(mesh: EnvoyMesh) -> None:
     line = mesh.sidecars["api"].logged(lambda line: line["status"] == 429)
     assert line["rule"] == "allow any -> api * /ok/**"
     assert line["flags"] == "RL"
+
+
+def test_names_may_hold_any_character(tmp_path: Path) -> None:
+    """Ids and header names are text of the program: nothing in them is a command of Envoy's formatters."""
+    weird = 'we"ird %REQ(:PATH)% 100% \\ \n é € rule'
+    value = Mesh(
+        name="weird",
+        trust_domain=DOMAIN,
+        workloads=(workload("api"), workload("web")),
+        services=(service("api"),),
+        rules=(allow("web", "api", named=weird),),
+        limits=(limit(callers(), "api", 2, seconds=3600, named=weird, per_header="x'%y"),),
+        routes=(Route(service="api", port=8080, rules=(route_rule(weird, match("/a"), ("api", None, 100)),)),),
+    )
+    with EnvoyMesh(value, tmp_path) as mesh:
+        for headers in ([], [("x'%y", "v")]):
+            answers = [call(mesh.outbound("web"), "GET", "/a", host="api", headers=headers) for _ in range(3)]
+            assert [answer.status for answer in answers] == [200, 200, 429]
+        assert mesh.sidecars["api"].logged(lambda line: line["status"] == 200)["rule"] == weird
+        assert mesh.sidecars["web"].logged(lambda line: line["status"] == 200)["route"] == weird
