@@ -43,6 +43,7 @@ ENDINGS = ("close 200", "reset 200", "garbage 200", "close")
 
 CONDITIONS = ("/none", "/s503", "/two", "/gateway", "/5xx", "/connect", "/reset", "/total", "/ample")
 BARE = ("/none", "/connect", "/5xx", "/gateway", "/reset", "/s503")
+FALSE = ("/gone", "/impostor", "/rogue", "/expired")
 PER_TRY = ("/per-try-5xx", "/per-try-gateway", "/per-try-reset", "/per-try-s504", "/per-try-connect")
 
 
@@ -62,7 +63,7 @@ def test_bodies_are_sent_again(stage: Stage) -> None:
 def test_connections_are_tried_again_as_the_conditions_say(stage: Stage) -> None:
     probes = [_call("worn", f"/bare{path}", script) for path in BARE for script in (*ENDINGS, "503 200", "200")]
     probes += [_call("worn", f"/silent{path}") for path in (*BARE, "/refused")]
-    probes += [_call("worn", f"/gone{path}") for path in ("/none", "/connect")]
+    probes += [_call("worn", f"{place}{path}") for place in FALSE for path in ("/none", "/connect")]
     hold(stage.program, stage.meshes, probes, stage.expect, at_once=1).require_agreement()
 
 

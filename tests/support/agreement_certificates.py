@@ -34,6 +34,9 @@ FOREIGNER: Final = "foreigner"
 """An identity of another trust domain, under the same authority."""
 
 
+_FOLDERS = {Credential.OWN: "issued", Credential.EXPIRED: "expired", Credential.ROGUE: "rogue"}
+
+
 class Certificates:
     """What the certificate backend issues for a mesh, below a directory, and TLS contexts for clients."""
 
@@ -60,12 +63,12 @@ class Certificates:
             self._contexts[key] = self._make_client(self._names.get(caller, caller), credential)
         return self._contexts[key]
 
-    def server(self, workload: str) -> ssl.SSLContext:
-        """Return the context of a server that is `workload` and asks its callers for their certificates."""
-        own = self.directory_of(workload)
+    def server(self, workload: str, credential: Credential = Credential.OWN) -> ssl.SSLContext:
+        """Return the context of a server that is `workload`, or says so, and asks its callers for certificates."""
+        shown = self._directory / _FOLDERS[credential] / "certs" / workload
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(own / "cert-chain.pem", own / "key.pem")
-        context.load_verify_locations(own / "trust-bundle.pem")
+        context.load_cert_chain(shown / "cert-chain.pem", shown / "key.pem")
+        context.load_verify_locations(self.directory_of(workload) / "trust-bundle.pem")
         context.verify_mode = ssl.CERT_REQUIRED
         return context
 
@@ -100,7 +103,7 @@ class Certificates:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.load_verify_locations(self.directory_of(STRANGER) / "trust-bundle.pem")
-        folder = {Credential.OWN: "issued", Credential.EXPIRED: "expired", Credential.ROGUE: "rogue"}.get(credential)
+        folder = _FOLDERS.get(credential)
         if folder is not None:
             shown = self._directory / folder / "certs" / workload
             context.load_cert_chain(shown / "cert-chain.pem", shown / "key.pem")

@@ -10,12 +10,12 @@ from meshc_compiler.ir.policy import Limit
 from meshc_compiler.ir.route import Destination
 from meshc_compiler.ir.setting import NOTHING_STATED
 from support.agreement_compare import Expected
-from support.agreement_mesh import BARE, GONE, SILENT, TROUBLED
+from support.agreement_mesh import BARE, COUNTED, GONE, TROUBLED
 from support.agreement_probe import Credential, Entrance, Probe
 from support.agreement_tries import Manner, course_of
 from support.recorder import Place
 
-_MANNERS = {GONE: Manner.UNREACHABLE, SILENT: Manner.UNREACHABLE, BARE: Manner.BARE}
+_MANNERS = {BARE: Manner.BARE} | dict.fromkeys(COUNTED | {GONE}, Manner.UNREACHABLE)
 
 
 def expectation(index: MeshIndex) -> Callable[[Probe], Expected]:

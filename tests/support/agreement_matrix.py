@@ -38,7 +38,7 @@ _WITNESSES = {
 }
 """For each kind of segment: one that is accepted, then others, of which some are not."""
 
-METHODS = ("GET", "POST", "DELETE", "HEAD", "OPTIONS", "PURGE", "TRACE", "M-SEARCH")
+METHODS = ("GET", "POST", "DELETE", "HEAD", "OPTIONS", "PURGE", "TRACE", "M-SEARCH", "BREW")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ Versions of these names stand for trouble, so that programs can route to it:
 
 * `gone`: nothing listens at its sidecar's address;
 * `silent`: its sidecar's address takes connections and closes them, and counts them;
-* `bare`: the workload ends TLS itself, with its own certificate and no sidecar, so its misbehaviour reaches the caller.
+* `bare`: the workload ends TLS itself, with its own certificate and no sidecar, so its misbehaviour reaches the caller;
+* `impostor`, `rogue`, `expired`: somebody ends TLS with the certificate of another workload, with one by another
+  authority, with one that is no longer valid. Connections to them are counted too.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from meshc_backends.sidecar import SIDECAR
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.workload import Service, ServicePort, Workload
 from meshc_lang.diagnostic import has_errors
-from support.agreement_certificates import Certificates
+from support.agreement_certificates import STRANGER, Certificates
 from support.agreement_client import Answer, exchange, head_of
 from support.agreement_ports import Ports
 from support.agreement_probe import Credential, Entrance, Observation, Probe
@@ -37,7 +39,12 @@ LOOPBACK: Final = "127.0.0.1"
 GONE: Final = "gone"
 SILENT: Final = "silent"
 BARE: Final = "bare"
-TROUBLED: Final = frozenset({GONE, SILENT, BARE})
+IMPOSTOR: Final = "impostor"
+COUNTED: Final = frozenset({SILENT, IMPOSTOR, "rogue", "expired"})
+"""Places that get connections and no requests."""
+TROUBLED: Final = COUNTED | {GONE, BARE}
+
+_POSED_AS = {"rogue": Credential.ROGUE, "expired": Credential.EXPIRED, BARE: Credential.OWN}
 
 _START_WITHIN = 60.0
 _BACKENDS: dict[Voice, Backend] = {Voice.ENVOY: ENVOY, Voice.PYTHON: SIDECAR}
@@ -200,8 +207,8 @@ class AgreementMesh:
         )
 
     def _hung_up(self) -> int:
-        silent = (one for one in self._listeners if one.version == SILENT)
-        return sum(self.recorder.connections(place) for one in silent for place in self._places_of(one))
+        counted = (one for one in self._listeners if one.version in COUNTED)
+        return sum(self.recorder.connections(place) for one in counted for place in self._places_of(one))
 
     def _places_of(self, instance: Instance) -> Iterator[Place]:
         service = self.index.services.get(instance.workload.name)
@@ -221,8 +228,10 @@ class AgreementMesh:
                 return
             case "silent":
                 self.recorder.hang_up(place, (inbound.host, inbound.port))
-            case "bare":
-                tls = self.certificates.server(instance.workload.name)
+            case "impostor":
+                self.recorder.listen(place, (inbound.host, inbound.port), self.certificates.server(STRANGER))
+            case "bare" | "rogue" | "expired" as pose:
+                tls = self.certificates.server(instance.workload.name, _POSED_AS[pose])
                 self.recorder.listen(place, (inbound.host, inbound.port), tls)
             case _:
                 application = self._applications[instance, port.number] = self._free()

@@ -64,7 +64,8 @@ class Probe:
 class Observation:
     """What one mesh did with one request: the answer, and every try as the stand-ins saw it.
 
-    `number` is the one under which it was recorded; `hung_up` counts connections that places named `silent` took.
+    `number` is the one under which it was recorded; `hung_up` counts connections to places that
+    get no requests.
     """
 
     answer: Answer
