@@ -169,6 +169,12 @@ def path_choices(match: PathMatch | None) -> tuple[str, ...]:
 
 _REGEX_WITNESSES = {
     "/(a|b)[0-9]+": ("/a1", "/b22", "/c1", "/a", "/a1/", "/a1x", "/x/a1"),
+    "/(alpha|beta|gamma|delta|epsilon|zeta|eta|theta)/[0-9]{1,12}/(one|two|three|four|five|six|seven|eight)": (
+        "/alpha/1/eight",
+        "/theta/123456789012/one",
+        "/theta/1234567890123/one",
+        "/iota/1/one",
+    ),
     "/one|/two|/three": ("/one", "/two", "/three", "/one/two", "/x/three", "/onetwo", "/one|/two"),
     "/v[0-9]+/.*": ("/v3/", "/v3/a/b", "/v/a", "/v3", "/v3a/b", "/V3/a"),
     "/[^/]+": ("/a", "/a/", "/a/b", "/"),

@@ -26,7 +26,7 @@ from meshc_backends.envoy.backend import ENVOY
 from meshc_backends.placement import Address, Listeners, LoopbackPlacement, server_name
 from meshc_backends.sidecar import SIDECAR
 from meshc_compiler.ir.mesh import MeshIndex
-from meshc_compiler.ir.workload import Service, ServicePort, Workload
+from meshc_compiler.ir.workload import ServicePort, Workload
 from meshc_lang.diagnostic import has_errors
 from support.agreement_certificates import STRANGER, Certificates
 from support.agreement_client import Answer, exchange, head_of
@@ -311,8 +311,3 @@ class AgreementMesh:
 
 
 _LISTENER_PARTS = ("inbound", "outbound", "admin", "readiness", "metrics")
-
-
-def is_served(service: Service) -> bool:
-    """Tell whether some instance of the service has a sidecar."""
-    return not service.versions or any(version not in TROUBLED for version in service.versions)
