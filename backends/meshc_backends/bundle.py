@@ -200,7 +200,7 @@ def _fill(new: Path, artifacts: tuple[Artifact, ...], manifest: Manifest) -> Non
     for folder in sorted(folders, reverse=True):
         (new / folder).chmod(_SECRET_DIRECTORY_MODE if folder in secret_folders else _DIRECTORY_MODE)
     new.chmod(_DIRECTORY_MODE)
-    names = (*(artifact.path for artifact in artifacts), MANIFEST_NAME, *folders, "")
+    names: tuple[str | Path, ...] = (*(artifact.path for artifact in artifacts), MANIFEST_NAME, *folders, "")
     with ThreadPoolExecutor(_FLUSHERS) as flushers:  # a file system takes many together as fast as one
         for _ in flushers.map(_flush, (new / name for name in names)):
             pass

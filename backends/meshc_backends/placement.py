@@ -87,7 +87,7 @@ class KubernetesPlacement:
 
     def endpoints(self, service: Service, version: str | None) -> tuple[Address, ...]:
         """Return the headless Service's name."""
-        name = mesh_service_name(service.name, version)
+        name = mesh_service_name(service.host, version)
         return (Address(f"{name}.{service.namespace}.svc.cluster.local", 15006),)
 
     def external(self, external: External, host: str) -> Address:
@@ -155,10 +155,10 @@ def host_names(service: Service, port: ServicePort) -> tuple[str, ...]:
     A name without a port number means the first port, so only that port has names without one.
     """
     names = (
-        service.name,
-        f"{service.name}.{service.namespace}",
-        f"{service.name}.{service.namespace}.svc",
-        f"{service.name}.{service.namespace}.svc.cluster.local",
+        service.host,
+        f"{service.host}.{service.namespace}",
+        f"{service.host}.{service.namespace}.svc",
+        f"{service.host}.{service.namespace}.svc.cluster.local",
     )
     bare = names if port == service.ports[0] else ()
     return (*bare, *(f"{name}:{port.number}" for name in names))

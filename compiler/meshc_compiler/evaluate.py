@@ -25,6 +25,9 @@ from meshc_lang.request import PLAINTEXT, Request
 Headers = tuple[tuple[str, str], ...]
 """Header lines as they come, names in any case."""
 
+NEVER_FORWARDED = frozenset({"CONNECT", "TRACE"})
+"""Methods that are answered with 405 though a rule allows them: one is a tunnel, the other echoes what proxies add."""
+
 
 class Reason(StrEnum):
     """Why a request is allowed or refused."""
@@ -36,6 +39,7 @@ class Reason(StrEnum):
     UNKNOWN_CALLER = "unknown-caller"
     UNKNOWN_CALLEE = "unknown-callee"
     REFUSED_PATH = "refused-path"
+    REFUSED_METHOD = "refused-method"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,8 @@ def evaluate(index: MeshIndex, request: Request) -> Decision:
         return _refused(request, Reason.DENIED_BY_RULE, status=status, path=path, rules=denies)
     if not allows:
         return _refused(request, Reason.NO_ALLOW, status=status, path=path)
+    if request.method in NEVER_FORWARDED and not tcp:
+        return _refused(request, Reason.REFUSED_METHOD, status=405, path=path)
 
     rule = route_rule(index, request.callee, port.number, request.method, path, request.headers)
     return Decision(

@@ -112,6 +112,7 @@ def decision_text(decision: Decision) -> str:
             Reason.UNKNOWN_CALLER: "the caller is not of this mesh",
             Reason.UNKNOWN_CALLEE: "there is no such callee",
             Reason.REFUSED_PATH: "the path is refused with 400",
+            Reason.REFUSED_METHOD: "the method is never forwarded",
         }.get(decision.reason)
         return f"denied ({why or 'by ' + ', '.join(f'`{rule.id}`' for rule in decision.rules)})"
     words = ["allowed"]

@@ -104,7 +104,7 @@ def mesh_of(rules: list[Rule]) -> MeshIndex:
                 Workload(name=name, namespace="default", service_account=name, spiffe_id=identity(name))
                 for name in NAMES
             ),
-            services=(Service(name="api", namespace="default", workload="api", ports=(port,)),),
+            services=(Service(name="api", host="api", namespace="default", workload="api", ports=(port,)),),
             rules=tuple(rules),
         )
     )

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from meshc_backends.backend import Backend, EmitContext
 from meshc_backends.envoy.backend import ENVOY
-from meshc_backends.placement import Address, Listeners, LoopbackPlacement, server_name
+from meshc_backends.placement import Address, Listeners, LoopbackPlacement, host_names, server_name
 from meshc_backends.sidecar import SIDECAR
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.workload import ServicePort, Workload
@@ -169,10 +169,10 @@ class AgreementMesh:
 
     def host_of(self, probe: Probe) -> str:
         """Return the shortest Host that means the callee's port."""
-        callee, port = probe.request.callee, self.port_of(probe)
+        callee = probe.request.callee
         if callee in self.index.externals:
             return self.index.externals[callee].hosts[0]
-        return callee if port == self.index.services[callee].ports[0] else f"{callee}:{port.number}"
+        return host_names(self.index.services[callee], self.port_of(probe))[0]
 
     def outbound(self, caller: str) -> tuple[str, int]:
         """Return where a workload's sidecar takes its calls."""

@@ -45,7 +45,9 @@ def service(
     versions: tuple[str, ...] = (),
     namespace: str = "default",
 ) -> Service:
-    return Service(name=name, namespace=namespace, workload=name, ports=ports or (http_port(),), versions=versions)
+    return Service(
+        name=name, host=name, namespace=namespace, workload=name, ports=ports or (http_port(),), versions=versions
+    )
 
 
 def http_port(number: int = 8080, name: str | None = None, protocol: Protocol = Protocol.HTTP) -> ServicePort:

@@ -44,7 +44,7 @@ def service(of: Workload, *numbers: int, versions: tuple[str, ...] = ()) -> Serv
         ServicePort(name=f"p{number}" if named else None, number=number, protocol=Protocol.HTTP)
         for number in numbers or (8080,)
     )
-    return Service(name=of.name, namespace=of.namespace, workload=of.name, ports=ports, versions=versions)
+    return Service(name=of.name, host=of.name, namespace=of.namespace, workload=of.name, ports=ports, versions=versions)
 
 
 def external(name: str, *hosts: str, port: int = 443) -> External:

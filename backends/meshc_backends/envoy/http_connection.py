@@ -34,6 +34,7 @@ _BODIES = (
     (400, "bad request"),
     (403, "forbidden"),
     (404, "not found"),
+    (405, "method not allowed"),
     (408, "request timeout"),
     (413, "content too large"),
     (426, "upgrade required"),

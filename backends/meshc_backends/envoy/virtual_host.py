@@ -37,6 +37,13 @@ def refusal(matches: Iterable[RequestMatch], *filters: str) -> Message:
     return {**route, "typed_per_filter_config": switched_off(*filters)} if filters else route
 
 
+def trace_refusal(*filters: str) -> Message:
+    """Return the route that answers 405 to TRACE where rules allow it: it would echo what proxies add on the way."""
+    trace: Message = {"name": ":method", "string_match": {"exact": "TRACE"}}
+    route = answer({**_EVERY_PATH, "headers": [trace]}, 405, "refused method")
+    return {**route, "typed_per_filter_config": switched_off(*filters)} if filters else route
+
+
 def application_host(inbound: InboundPort) -> Message:
     """Return the one virtual host of an inbound port: whatever name the caller used, it is the workload."""
     filters = (DENY, ALLOW, *([LIMIT] if inbound.limits else []))
@@ -45,6 +52,7 @@ def application_host(inbound: InboundPort) -> Message:
         "domains": [EVERY_HOST],
         "routes": [
             refusal((rule.match for rule in inbound.rules), *filters),
+            trace_refusal(*filters[2:]),
             application_route(names.application_cluster(inbound.port)),
         ],
     }
@@ -91,6 +99,7 @@ def external_host(callee: OutboundExternal, host: str, caller: SpiffeId, *, bare
         },
         "routes": [
             refusal((rule.match for rule in rules), DENY, ALLOW),
+            trace_refusal(),
             {
                 "name": OTHERWISE,
                 "match": {"prefix": "/"},

@@ -58,7 +58,7 @@ def _mesh_service(index: MeshIndex, service: Service, workload: Workload, versio
     return Manifest(
         api_version="v1",
         kind="Service",
-        name=mesh_service_name(service.name, version),
+        name=mesh_service_name(service.host, version),
         namespace=service.namespace,
         mesh=index.mesh.name,
         fields={

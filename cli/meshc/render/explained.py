@@ -24,6 +24,7 @@ _REASONS = {
     Reason.UNKNOWN_CALLER: "the caller is not of this mesh",
     Reason.UNKNOWN_CALLEE: "there is no such callee",
     Reason.REFUSED_PATH: "the path has no canonical form, and is refused",
+    Reason.REFUSED_METHOD: "the method is never forwarded",
 }
 
 

@@ -58,11 +58,13 @@ class ServicePort:
 class Service:
     """A name that callers use. It is served by the workload of the same name. Ports are sorted by number.
 
+    `host` is the service's name in the cluster, by which callers reach it; the program may call it by another.
     `versions` are the values of the pods' `version` label among which routes may split. `replicas` is how many
     instances the program says there are (1 where it says nothing).
     """
 
     name: str
+    host: str
     namespace: str
     workload: str
     ports: tuple[ServicePort, ...]

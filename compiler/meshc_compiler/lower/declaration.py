@@ -33,6 +33,7 @@ _SERVICE_FIELDS = (
     "ports",
     "target-port",
     "namespace",
+    "service-name",
     "service-account",
     "selector",
     "labels",
@@ -160,6 +161,7 @@ def lower_landscape(symbols: SymbolTable, head: MeshHead, findings: Findings) ->
             broken.add(symbol.name)
             findings.extend(own.all())
     _check_hosts_are_unique(externals, broken, findings)
+    _check_service_names_are_unique(services, broken, findings)
     return Landscape(
         trust_domain=head.trust_domain,
         workloads=workloads,
@@ -183,14 +185,15 @@ def _lower_service(declaration: ServiceDecl, domain: str, findings: Findings) ->
     fields = Fields(declaration.body, f"the service `{name}`", _SERVICE_FIELDS, findings, _SERVICE_LATER)
     check_label(name, "a service's name", declaration.name.span, findings, _ROOM_FOR_SUFFIX)
     namespace = fields.label("namespace") or DEFAULT_NAMESPACE
-    account = fields.label("service-account") or name
+    host = fields.label("service-name", _ROOM_FOR_SUFFIX) or name
+    account = fields.label("service-account") or host
     selector = fields.labels("selector")
     workload = Workload(
         name=name,
         namespace=namespace,
         service_account=account,
         spiffe_id=SpiffeId.of_workload(domain, namespace, account),
-        selector=(("app", name),) if selector is None else selector,
+        selector=(("app", host),) if selector is None else selector,
         labels=fields.labels("labels") or (),
         origin=declaration.span,
     )
@@ -209,6 +212,7 @@ def _lower_service(declaration: ServiceDecl, domain: str, findings: Findings) ->
         return workload, None
     service = Service(
         name=name,
+        host=host,
         namespace=namespace,
         workload=name,
         ports=ports,
@@ -364,3 +368,16 @@ def _check_hosts_are_unique(externals: dict[str, External], broken: set[str], fi
                 message = f"the host `{host}` belongs to `{first.name}` already"
                 label = Label(first.origin, f"`{first.name}` is declared here")
                 findings.add(names.DUPLICATE_FIELD, message, external.origin, related=(label,))
+
+
+def _check_service_names_are_unique(services: dict[str, Service], broken: set[str], findings: Findings) -> None:
+    """Tell of two services with the same name in the cluster: which of them a `Host` means could not be told."""
+    owners: dict[str, Service] = {}
+    for name in sorted(services):
+        service = services[name]
+        first = owners.setdefault(service.host, service)
+        if first is not service and first.origin is not None and service.origin is not None:
+            broken.add(name)
+            message = f"callers reach `{first.name}` as `{service.host}` already"
+            label = Label(first.origin, f"`{first.name}` is declared here")
+            findings.add(names.DUPLICATE_FIELD, message, service.origin, related=(label,))

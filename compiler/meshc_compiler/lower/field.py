@@ -86,13 +86,13 @@ class Fields:
         value = self.get(key)
         return None if value is None else as_word(value, f"`{key}`", self.findings)
 
-    def label(self, key: str) -> str | None:
-        """Return a name that can be a DNS label."""
+    def label(self, key: str, room_for_suffix: int = 0) -> str | None:
+        """Return a name that can be a DNS label, with room for a suffix of so many characters."""
         value = self.get(key)
         word = None if value is None else as_word(value, f"`{key}`", self.findings)
         if value is None or word is None:
             return None
-        return word if check_label(word, f"`{key}`", value.span, self.findings) else None
+        return word if check_label(word, f"`{key}`", value.span, self.findings, room_for_suffix) else None
 
     def integer(self, key: str, least: int, most: int) -> int | None:
         """Return a whole number within bounds."""

@@ -98,7 +98,7 @@ class Cluster:
 
 def says(index: MeshIndex, caller: Workload, callee: Workload) -> bool:
     """Whether an allow names the caller, read off the rules one by one."""
-    return caller is not callee and any(
+    return any(
         each.callee == callee.name
         and each.effect is Effect.ALLOW
         and (isinstance(each.callers, AnyCaller) or caller.spiffe_id in each.callers.ids)

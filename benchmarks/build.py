@@ -1,0 +1,100 @@
+"""Claim: a build costs in proportion to the mesh, from 10 services on, each target for itself.
+
+The peer is `kubectl kustomize`, where it is installed: it reads and prints the resources that we emit.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.program import generate
+from benchmarks.timing import median_seconds, print_table
+from meshc_backends.artifact import Artifact
+from meshc_backends.backend import EmitContext
+from meshc_backends.placement import KubernetesPlacement
+from meshc_backends.registry import BACKENDS
+from meshc_compiler.ir.mesh import MeshIndex
+from meshc_compiler.loader import MemoryReader
+from meshc_compiler.pipeline import compile_program
+from meshc_lang.diagnostic import has_errors
+
+SIZES = (10, 200)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def emit_all(index: MeshIndex, authority: Path) -> tuple[dict[str, float], tuple[Artifact, ...]]:
+    """Emit every target once; return processor seconds by target, and all files."""
+    seconds: dict[str, float] = {}
+    emitted: tuple[Artifact, ...] = ()
+    for target in BACKENDS:
+        backend = target.load()
+        context = EmitContext(
+            placement=KubernetesPlacement(),
+            authority=authority,
+            now=NOW,
+            previous=lambda _path: None,
+            emitted=emitted,
+        )
+        before = time.process_time()
+        emission = backend.emit(index, context)
+        seconds[target.name] = time.process_time() - before
+        if has_errors(emission.diagnostics):
+            raise SystemExit(f"{target.name}: {emission.diagnostics[0].message}")
+        emitted += emission.artifacts
+    return seconds, emitted
+
+
+def kustomize_seconds(folder: Path, emitted: tuple[Artifact, ...]) -> float | None:
+    """Return the wall seconds that `kubectl kustomize` takes to read the emitted resources, or None without kubectl."""
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        return None
+    for artifact in emitted:
+        if artifact.path.startswith("kubernetes/"):
+            path = folder / artifact.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(artifact.content)
+    before = time.perf_counter()
+    subprocess.run([kubectl, "kustomize", str(folder / "kubernetes")], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - before
+
+
+def main() -> None:
+    """Print the figures; `python -m benchmarks.build 10 1000 10000` for other sizes."""
+    sizes = tuple(int(word) for word in sys.argv[1:]) or SIZES
+    rows = []
+    for size in sizes:
+        reader = MemoryReader({"bench.mesh": generate(size)})
+        compiling, result = median_seconds(
+            lambda reader=reader: compile_program(("bench.mesh",), reader),  # type: ignore[misc]
+            times=1,
+        )
+        if result.index is None:
+            raise SystemExit("the generated program has errors")
+        with tempfile.TemporaryDirectory() as folder:
+            seconds, emitted = emit_all(result.index, Path(folder) / "authority")
+            peer = kustomize_seconds(Path(folder), emitted)
+        mebibytes = sum(len(artifact.content) for artifact in emitted) / 2**20
+        ours = seconds["kubernetes"]
+        rows.append(
+            (
+                f"{size:,}",
+                f"{compiling:.2f}",
+                *(f"{seconds[target.name]:.2f}" for target in BACKENDS),
+                f"{mebibytes:.0f}",
+                "-" if peer is None else f"{peer:.2f}",
+                "-" if peer is None else f"{ours / peer:.2f}",
+            )
+        )
+    head = ("services", "compile", *(target.name for target in BACKENDS), "MiB", "kustomize", "kubernetes/kustomize")
+    print_table("processor seconds of each step (kubectl kustomize: wall)", head, rows)
+
+
+if __name__ == "__main__":
+    main()
