@@ -34,6 +34,7 @@ def bootstrap(slice_: WorkloadSlice, placement: Placement) -> Message:
         "node": {"id": str(slice_.workload.spiffe_id), "cluster": slice_.workload.name},
         "admin": {"address": socket_address(where.admin)},
         "overload_manager": _overload_manager(),
+        "layered_runtime": {"layers": [{"name": "expressions", "static_layer": {_PROGRAM_SIZE: PROGRAM_AT_MOST}}]},
         "static_resources": {
             "listeners": [
                 *([inbound] if inbound is not None else []),
@@ -47,6 +48,12 @@ def bootstrap(slice_: WorkloadSlice, placement: Placement) -> Message:
 
 CONNECTIONS_AT_MOST = 50_000
 """How many connections a sidecar takes at once: peers cost memory before they have said who they are."""
+
+
+PROGRAM_AT_MOST = 20_000
+"""How large a compiled expression may be, in RE2's instructions: Envoy's own bound, 100, is less than two UUIDs take."""
+
+_PROGRAM_SIZE = "re2.max_program_size.error_level"
 
 
 def _overload_manager() -> Message:
