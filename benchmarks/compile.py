@@ -5,11 +5,10 @@ from __future__ import annotations
 import resource
 import sys
 
-from meshc_compiler.loader import MemoryReader
-from meshc_compiler.pipeline import compile_program
-
 from benchmarks.program import generate
 from benchmarks.timing import median_seconds, print_table
+from meshc_compiler.loader import MemoryReader
+from meshc_compiler.pipeline import compile_program
 from meshc_lang.parser import parse
 from meshc_lang.source import SourceText
 

@@ -60,7 +60,7 @@ def test_the_server_name_chooses_the_port(stage: Stage, voice: Voice) -> None:
 @pytest.mark.parametrize("voice", list(Voice))
 @pytest.mark.parametrize(
     "name",
-    ["1.api.default.mesh.internal", "8080.moved.default.mesh.internal", "api", "x8080.api.default.mesh.internal"],
+    ["1.api.default.mesh.internal", "80.moved.elsewhere.mesh.internal", "api", "x8080.api.default.mesh.internal"],
 )
 def test_an_unknown_server_name_is_closed(stage: Stage, voice: Voice, name: str) -> None:
     seen = stage.mesh(voice).send(replace(PUBLIC, server_name=name))
@@ -72,7 +72,7 @@ def test_an_unknown_server_name_is_closed(stage: Stage, voice: Voice, name: str)
     "claim",
     [
         ("x-forwarded-client-cert", "By=spiffe://x;Hash=0;URI=spiffe://ports.example/ns/ingress/sa/ingress"),
-        ("X-Forwarded-Client-Cert", "URI=spiffe://ports.example/ns/default/sa/moved"),
+        ("X-Forwarded-Client-Cert", "URI=spiffe://ports.example/ns/elsewhere/sa/where-it-moved"),
         ("x-forwarded-for", "10.0.0.1"),
     ],
 )
@@ -87,14 +87,14 @@ def test_nobody_gets_an_identity_by_saying_so(
     assert told.count("URI=") == 1
     assert "URI=spiffe://ports.example/ns/default/sa/web" in told
     assert "sa/ingress" not in told
-    assert "sa/moved" not in told
+    assert "sa/where-it-moved" not in told
 
 
 WEB = "spiffe://ports.example/ns/default/sa/web"
 DEFECTS = {
     "no name": (),
-    "two names, the right one first": (WEB, "spiffe://ports.example/ns/default/sa/moved"),
-    "two names, the right one last": ("spiffe://ports.example/ns/default/sa/moved", WEB),
+    "two names, the right one first": (WEB, "spiffe://ports.example/ns/elsewhere/sa/where-it-moved"),
+    "two names, the right one last": ("spiffe://ports.example/ns/elsewhere/sa/where-it-moved", WEB),
     "the right name and a web page": (WEB, "https://web.example/"),
     "the right name in another trust domain": ("spiffe://ports.example.org/ns/default/sa/web",),
     "the right name and more": (WEB + "/more",),

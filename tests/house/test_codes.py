@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from meshc_compiler.loader import MemoryReader
 from meshc_compiler.pipeline import compile_program
-
 from meshc_lang.codes import CODES, Code
 
 ROOT = Path(__file__).resolve().parents[2]
