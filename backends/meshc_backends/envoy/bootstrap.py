@@ -51,7 +51,7 @@ CONNECTIONS_AT_MOST = 50_000
 
 
 PROGRAM_AT_MOST = 20_000
-"""How large a compiled expression may be, in RE2's instructions: Envoy's own bound, 100, is less than two UUIDs take."""
+"""How large a compiled expression may be in RE2's instructions; Envoy's own bound, 100, is less than two UUIDs take."""
 
 _PROGRAM_SIZE = "re2.max_program_size.error_level"
 
