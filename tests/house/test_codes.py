@@ -30,10 +30,9 @@ def test_a_code_says_what_and_why(code: Code) -> None:
     assert len(code.why) > 20
 
 
-@pytest.mark.parametrize("code", [code for code in ALL if code.bad], ids=str)
+# What a target cannot express comes from a build: the tests of the backends build those programs.
+@pytest.mark.parametrize("code", [code for code in ALL if code.bad and not code.id.startswith("MSH8")], ids=str)
 def test_the_bad_program_yields_the_code_and_the_good_one_does_not(code: Code) -> None:
-    if code.id.startswith("MSH8"):
-        pytest.skip("a target's code: its backend's tests build the programs")
     assert code.id in codes_of(code.bad)
     assert code.good, f"{code} has a bad program and no good one"
     assert codes_of(code.good) == []
