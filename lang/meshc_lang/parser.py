@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from meshc_lang.codes import syntax
 from meshc_lang.diagnostic import Diagnostic, in_order
+from meshc_lang.grammar_cache import grammar_cache
 from meshc_lang.request import Request
 from meshc_lang.request_line import read_plain_request
 from meshc_lang.source import SourceText
@@ -261,5 +262,6 @@ def _reader() -> _Reader:
         start=list(GRAMMAR_STARTS),
         transformer=builder,
         lexer_callbacks=callbacks,
+        cache=grammar_cache() or False,
     )
     return _Reader(lark, builder)
