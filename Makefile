@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo test lint types floors unit docs golden bench fuzz clean
+.PHONY: help setup demo test lint types floors unit agree docs golden bench fuzz clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ floors: $(READY)  ## which wing may import which
 
 unit: $(READY)  ## the tests themselves
 	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile
+
+agree: $(READY)  ## ask a hundred generated programs of all three voices, not only ten
+	MESHC_AGREEMENT_SEEDS=0-99 $(BIN)/pytest --quiet --numprocesses 2 --dist load tests/agreement/test_generated.py
 
 docs: $(READY)  ## write docs/diagnostics/ anew from the code
 	$(BIN)/python docs/write_diagnostics.py
