@@ -1,4 +1,4 @@
-"""Where the tables that Lark makes of the grammar are kept between runs: making them takes longer than most programs."""
+"""Where the tables that Lark makes of the grammar are kept between runs: making them takes longer than a program."""
 
 from __future__ import annotations
 
