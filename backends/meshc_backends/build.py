@@ -16,7 +16,7 @@ from meshc_backends.manifest import manifest_of
 from meshc_backends.placement import KubernetesPlacement, Placement
 from meshc_backends.registry import Target, plan
 from meshc_compiler.ir.mesh import MeshIndex
-from meshc_lang.codes.targets import OUTPUT_UNWRITABLE
+from meshc_lang.codes.targets import OUTPUT_HOLDS_AUTHORITY, OUTPUT_UNWRITABLE
 from meshc_lang.diagnostic import Diagnostic, has_errors
 
 __all__ = ["BuildInput", "BuildResult", "build", "emit", "read_bundle"]
@@ -114,6 +114,11 @@ def _build(
     source: BuildInput,
     stops: Callable[[tuple[Diagnostic, ...]], bool],
 ) -> BuildResult:
+    needs_authority = any(target.name == "certs" for target in chosen)
+    if needs_authority and source.authority.resolve().is_relative_to(out.resolve()):
+        message = f"the certificate authority `{source.authority}` lies inside the output directory `{out}`"
+        help_ = "name another directory with `--authority`, or another output with `--out`"
+        return BuildResult(written=False, diagnostics=(finding(OUTPUT_HOLDS_AUTHORITY, out, message, help_),))
     old, problems = replaceable(out)
     if has_errors(problems):
         return BuildResult(written=False, diagnostics=problems)

@@ -299,6 +299,18 @@ OUTPUT_UNWRITABLE = Code(
     ),
 )
 
+OUTPUT_HOLDS_AUTHORITY = Code(
+    id="MSH866",
+    name="output-holds-authority",
+    severity=Severity.ERROR,
+    summary="the certificate authority lies inside the output directory",
+    why=(
+        "A build replaces its output as a whole, so the authority's keys would be lost with the next build; and they "
+        "would travel with the bundle to wherever it is applied. Keep the authority beside the output, or leave "
+        "`--authority` out."
+    ),
+)
+
 BUNDLE_DAMAGED = Code(
     id="MSH863",
     name="bundle-damaged",

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 import meshc_backends.bundle as bundle_module
+from meshc_backends.build import BuildInput, build
 from meshc_backends.bundle import read_bundle, verify_bundle
 from meshc_backends.registry import plan
-from support.bundles import build_small, codes, tree
+from support.bundles import NOW, build_small, codes, small_mesh, tree
 
 TESTS = Path(__file__).resolve().parents[2]
 
@@ -115,6 +116,14 @@ def test_a_directory_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
     assert (result.written, codes(result)) == (False, ["MSH860"])
     assert tree(out) == {"thesis.txt": b"years of work"}
     assert [path.name for path in tmp_path.iterdir()] == ["build"]
+
+
+@pytest.mark.parametrize("place", [".", "authority", "certs/../deep/authority"])
+def test_an_authority_inside_the_output_would_be_lost_and_is_refused(tmp_path: Path, place: str) -> None:
+    out = tmp_path / "build"
+    source = BuildInput(program="0" * 64, compiler="0", tests=(0, 0), authority=out / place, now=NOW)
+    assert codes(build(small_mesh(), ("certs",), out, source)) == ["MSH866"]
+    assert not out.exists()
 
 
 def test_a_file_of_somebody_else_inside_a_bundle_is_not_removed(tmp_path: Path) -> None:
