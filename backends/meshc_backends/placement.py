@@ -42,6 +42,10 @@ class Placement(Protocol):
         """Return where the workload itself listens, as its sidecar reaches it."""
         ...
 
+    def outbound_tcp(self, workload: Workload, service: Service, port: ServicePort) -> Address | None:
+        """Return where the workload's sidecar takes its connections to a tcp or tls port of a callee; None: nowhere."""
+        ...
+
     def endpoints(self, service: Service, version: str | None) -> tuple[Address, ...]:
         """Return the inbound addresses of the service's sidecars: all, or those of one version. Names are resolved."""
         ...
@@ -85,6 +89,11 @@ class KubernetesPlacement:
         del workload
         return Address("127.0.0.1", port.target or port.number)
 
+    def outbound_tcp(self, workload: Workload, service: Service, port: ServicePort) -> Address | None:
+        """Return the callee's own port number on the pod's loopback, for the gateway too: nobody else calls there."""
+        del workload, service
+        return Address("127.0.0.1", port.number)
+
     def endpoints(self, service: Service, version: str | None) -> tuple[Address, ...]:
         """Return the headless Service's name."""
         name = mesh_service_name(service.host, version)
@@ -109,7 +118,8 @@ class LoopbackPlacement:
     """The mesh on one machine: every address from tables, for `meshc up` and for tests.
 
     `listener_table` is by workload; `application_table` by workload and port number; `endpoint_table` by service and
-    version (None: all); `external_table` by host; `certificate_directories` by workload.
+    version (None: all); `external_table` by host; `certificate_directories` by workload; `outbound_tcp_table` by
+    calling workload, service and port number.
     """
 
     listener_table: dict[str, Listeners]
@@ -117,6 +127,7 @@ class LoopbackPlacement:
     endpoint_table: dict[tuple[str, str | None], tuple[Address, ...]]
     external_table: dict[str, Address] = field(default_factory=dict)
     certificate_directories: dict[str, str] = field(default_factory=dict)
+    outbound_tcp_table: dict[tuple[str, str, int], Address] = field(default_factory=dict)
     roots: str = SYSTEM_ROOTS
 
     def listeners(self, workload: Workload) -> Listeners:
@@ -126,6 +137,10 @@ class LoopbackPlacement:
     def application(self, workload: Workload, port: ServicePort) -> Address:
         """Return the entry of the workload's port."""
         return self.application_table[workload.name, port.number]
+
+    def outbound_tcp(self, workload: Workload, service: Service, port: ServicePort) -> Address | None:
+        """Return the entry of the call; None where the table has none, which a backend refuses."""
+        return self.outbound_tcp_table.get((workload.name, service.name, port.number))
 
     def endpoints(self, service: Service, version: str | None) -> tuple[Address, ...]:
         """Return the entries of the service's version."""

@@ -44,7 +44,7 @@ def format_record(record: AccessRecord, ended: float, duration: float) -> bytes:
         original = f'"original_path":{quote(record.original_path)},'
     return (
         f'{{"time":"{stamp}","direction":"{record.direction}","caller":{quote(record.caller)},'
-        f'"service":{quote(record.service)},"port":{record.port},"method":{quote(record.method)},'
+        f'"callee":{quote(record.service)},"port":{record.port},"method":{quote(record.method)},'
         f'"path":{quote(record.path)},{original}"status":{record.status},"rule":{quote(record.rule)},'
         f'"route":{quote(record.route)},"cluster":{quote(record.cluster)},"upstream":{quote(record.upstream)},'
         f'"attempts":{record.attempts},"duration_ms":{duration * 1000:.3f},'

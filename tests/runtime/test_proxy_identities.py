@@ -49,7 +49,7 @@ def test_only_the_callees_own_identity_is_called(authority: ProxyAuthority, tmp_
         ):
             assert wire.ask("GET", "/", "api").status == 200
             assert wire.ask("GET", "/", "ledger").status == 503
-            (record,) = web.log(lambda record: record["service"] == "ledger")
+            (record,) = web.log(lambda record: record["callee"] == "ledger")
             assert "the peer is" in record["reason"]
     assert len(app.requests) == 1
 

@@ -141,7 +141,7 @@ def test_deny_wins_and_is_named_in_the_log_only(door: Door) -> None:
         assert wire.ask("GET", "/beta/x", "api", "X-Beta: no, yes").status == 200
         assert wire.ask("GET", "/beta/x", "api", "X-Beta: yes", "Connection: x-beta").status == 403
     record = door.proxy.log(lambda record: record["path"] == "/admin/x")[-1]
-    assert (record["rule"], record["service"], record["port"]) == ("no-admin", "api", 8080)
+    assert (record["rule"], record["callee"], record["port"]) == ("no-admin", "api", 8080)
     series = 'meshc_denied_total{direction="inbound",service="api",rule="no-admin"}'
     assert door.proxy.metric(series) >= 1
 

@@ -269,7 +269,7 @@ def test_service_outside_the_mesh_is_judged_here(mesh: Outbound) -> None:
     assert mesh.ask("/charge", "GET", host="pay.example.com").status == 403
     assert mesh.ask("/%63harge/../refund", "POST", host="pay.example.com:80").status == 403
     assert len(mesh.app.requests) == 1
-    record = mesh.proxy.log(lambda record: record["service"] == "pay")[0]
+    record = mesh.proxy.log(lambda record: record["callee"] == "pay")[0]
     assert (record["rule"], record["direction"]) == ("may-pay", "outbound")
 
 

@@ -50,6 +50,8 @@ class EnvoyMesh:
         self._externals = externals or {}
         self._roots = roots
         self._applications = applications or {}
+        self.outbound_tcp: dict[tuple[str, str, int], Address] = {}
+        """Where each instance's sidecar takes its connections to a tcp port: by instance, service and port."""
         self._stack = contextlib.ExitStack()
 
     def instances(self, workload: str) -> tuple[str, ...]:
@@ -91,6 +93,10 @@ class EnvoyMesh:
                     if (service.name, port.number) not in self._applications:
                         backend = self._stack.enter_context(EchoBackend(instance))
                         self.backends[instance, port.number] = backend
+        tcp = [(one.name, port) for one in self.mesh.services for port in one.ports if not port.protocol.is_http]
+        for instance in self.listeners:
+            for callee, port in tcp:
+                self.outbound_tcp[instance, callee, port.number] = Address(LOOPBACK, self.ports.take())
         for workload in self.mesh.workloads:
             for instance in self.instances(workload.name):
                 self._start_sidecar(workload.name, instance, endpoints)
@@ -113,6 +119,11 @@ class EnvoyMesh:
             external_table=self._externals,
             certificate_directories={name: str(self.issued[name].directory)},
             roots=str(self._roots or self.issued[name].bundle),
+            outbound_tcp_table={
+                (name, callee, number): address
+                for (caller, callee, number), address in self.outbound_tcp.items()
+                if caller == instance
+            },
         )
         emission = emit_workload(slice_of(self.index, workload), placement)
         if not emission.artifacts:

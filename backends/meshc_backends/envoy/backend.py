@@ -7,6 +7,7 @@ from meshc_backends.backend import EmitContext
 from meshc_backends.envoy.bootstrap import NamedHost, bootstrap, named_hosts
 from meshc_backends.envoy.message import encode
 from meshc_backends.envoy.refusal import TARGET, host_taken, protocol_findings, slice_findings
+from meshc_backends.envoy.tcp_refusal import tcp_findings
 from meshc_backends.placement import Placement
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.slice import WorkloadSlice, slice_of
@@ -38,7 +39,7 @@ ENVOY = EnvoyBackend()
 
 def emit_workload(slice_: WorkloadSlice, placement: Placement) -> Emission:
     """Return one workload's bootstrap: a function of its slice and of where things listen."""
-    problems = (*slice_findings(slice_), *_taken_hosts(slice_))
+    problems = (*slice_findings(slice_), *_taken_hosts(slice_), *tcp_findings(slice_, placement))
     if problems:
         return Emission(diagnostics=problems)
     content = encode(bootstrap(slice_, placement))

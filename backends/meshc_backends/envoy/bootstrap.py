@@ -10,6 +10,7 @@ from meshc_backends.envoy.cluster import admin_cluster, application_cluster, ext
 from meshc_backends.envoy.listener import inbound_listener, outbound_listener, page_listener
 from meshc_backends.envoy.message import Message, typed
 from meshc_backends.envoy.route import retry_budget
+from meshc_backends.envoy.tcp import outbound_tcp_listener
 from meshc_backends.envoy.virtual_host import external_domains, external_host, service_host, stranger_host
 from meshc_backends.placement import Listeners, Placement, host_names
 from meshc_compiler.ir.slice import OutboundExternal, OutboundService, WorkloadSlice
@@ -39,6 +40,7 @@ def bootstrap(slice_: WorkloadSlice, placement: Placement) -> Message:
             "listeners": [
                 *([inbound] if inbound is not None else []),
                 outbound_listener(slice_, where.outbound, _virtual_hosts(slice_)),
+                *_tcp_listeners(slice_, placement),
                 *_page_listeners(where),
             ],
             "clusters": [*_clusters(slice_, placement), admin_cluster(where.admin)],
@@ -84,6 +86,19 @@ def http_services(slice_: WorkloadSlice) -> tuple[OutboundService, ...]:
     return tuple(callee for callee in slice_.services if callee.port.protocol.is_http)
 
 
+def tcp_services(slice_: WorkloadSlice) -> tuple[OutboundService, ...]:
+    """Return the callees of whose calls Envoy sees whole connections."""
+    return tuple(callee for callee in slice_.services if not callee.port.protocol.is_http)
+
+
+def _tcp_listeners(slice_: WorkloadSlice, placement: Placement) -> Iterator[Message]:
+    for callee in tcp_services(slice_):
+        address = placement.outbound_tcp(slice_.workload, callee.service, callee.port)
+        if address is None:
+            raise ValueError(f"{callee.service.name}:{callee.port.number} has no listener: it should have been refused")
+        yield outbound_tcp_listener(callee, slice_.workload, address)
+
+
 def _external_hosts(slice_: WorkloadSlice) -> Iterator[tuple[OutboundExternal, str, bool]]:
     """Yield each host of each external, and whether it is meant by the name without a port too: the first one is."""
     taken: set[str] = set()
@@ -104,11 +119,7 @@ def _virtual_hosts(slice_: WorkloadSlice) -> list[Message]:
 
 
 def _clusters(slice_: WorkloadSlice, placement: Placement) -> list[Message]:
-    clusters = [
-        application_cluster(slice_.workload, inbound.port, placement)
-        for inbound in slice_.inbound
-        if inbound.port.protocol.is_http
-    ]
+    clusters = [application_cluster(slice_.workload, inbound.port, placement) for inbound in slice_.inbound]
     for callee in http_services(slice_):
         # In the order of first use; a dictionary is an ordered set here.
         wanted = {
@@ -118,6 +129,7 @@ def _clusters(slice_: WorkloadSlice, placement: Placement) -> list[Message]:
             if destination.weight
         }
         clusters += [service_cluster(callee, version, budget, slice_.workload, placement) for version, budget in wanted]
+    clusters += [service_cluster(callee, None, None, slice_.workload, placement) for callee in tcp_services(slice_)]
     clusters += [external_cluster(callee, host, placement) for callee, host, _ in _external_hosts(slice_)]
     return clusters
 

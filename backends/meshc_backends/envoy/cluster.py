@@ -42,12 +42,15 @@ def cluster(
     name: str,
     addresses: tuple[Address, ...],
     *,
-    idle: str,
+    idle: str | None,
     http2: bool = False,
     retry_budget: int | None = None,
     transport_socket: Message | None = None,
 ) -> Message:
-    """Return a cluster over the addresses, used in turn. The retry budget is in millionths of the active requests."""
+    """Return a cluster over the addresses, used in turn; without `idle` it is one for whole connections (tcp).
+
+    The retry budget is in millionths of the active requests.
+    """
     message: Message = {
         "name": name,
         "type": discovery_type(addresses),
@@ -56,11 +59,10 @@ def cluster(
     }
     if message["type"] == "STRICT_DNS":
         message |= {"dns_lookup_family": "V4_PREFERRED", "respect_dns_ttl": True}
-    message |= {
-        "load_assignment": load_assignment(name, addresses),
-        "typed_extension_protocol_options": {_HTTP_OPTIONS: _http_options(idle, http2=http2)},
-        "circuit_breakers": {"thresholds": [_thresholds(retry_budget)]},
-    }
+    message["load_assignment"] = load_assignment(name, addresses)
+    if idle is not None:
+        message["typed_extension_protocol_options"] = {_HTTP_OPTIONS: _http_options(idle, http2=http2)}
+    message["circuit_breakers"] = {"thresholds": [_thresholds(retry_budget)]}
     if transport_socket is not None:
         message["transport_socket"] = transport_socket
     return message
@@ -93,7 +95,7 @@ def application_cluster(workload: Workload, port: ServicePort, placement: Placem
     return cluster(
         names.application_cluster(port),
         (placement.application(workload, port),),
-        idle=APPLICATION_IDLE,
+        idle=APPLICATION_IDLE if port.protocol.is_http else None,
         http2=speaks_http2(port.protocol),
     )
 
@@ -106,14 +108,14 @@ def service_cluster(
     return cluster(
         names.service_cluster(callee.service, callee.port, version, retry_budget),
         placement.endpoints(callee.service, version),
-        idle=MESH_IDLE,
+        idle=MESH_IDLE if callee.port.protocol.is_http else None,
         http2=http2,
         retry_budget=retry_budget,
         transport_socket=mesh_tls(
             placement.certificates(caller),
             callee.workload.spiffe_id,
             server_name(callee.service, callee.port),
-            HTTP_2 if http2 else HTTP_1,
+            () if not callee.port.protocol.is_http else (HTTP_2,) if http2 else (HTTP_1,),
         ),
     )
 

@@ -12,7 +12,8 @@ from meshc_backends.envoy.http_connection import http_connection
 from meshc_backends.envoy.http_filters import ROUTER, inbound_filters, outbound_filters
 from meshc_backends.envoy.message import Message, typed
 from meshc_backends.envoy.rbac import one_identity_filter
-from meshc_backends.envoy.transport_tls import downstream_tls
+from meshc_backends.envoy.tcp import inbound_tcp_filters
+from meshc_backends.envoy.transport_tls import HTTP_1, HTTP_2, downstream_tls
 from meshc_backends.envoy.virtual_host import EVERY_HOST, application_host
 from meshc_backends.placement import Address, server_name
 from meshc_compiler.ir.mesh import INGRESS
@@ -23,13 +24,12 @@ HANDSHAKE_TIMEOUT = "10s"
 
 
 def inbound_listener(slice_: WorkloadSlice, address: Address, certificates: str) -> Message | None:
-    """Return the listener for calls of the mesh; None if the workload serves no port that Envoy can decide on.
+    """Return the listener for calls of the mesh; None if the workload serves no port.
 
     One port has a chain that takes every server name. With several, the name chooses the port, and a connection with
     another name, or none, finds no chain and is closed.
     """
-    ports = [inbound for inbound in slice_.inbound if inbound.port.protocol.is_http]
-    if not ports:
+    if not slice_.inbound:
         return None
     several = len(slice_.inbound) > 1
     listener: Message = {"name": "inbound", "address": socket_address(address)}
@@ -42,35 +42,40 @@ def inbound_listener(slice_: WorkloadSlice, address: Address, certificates: str)
         ]
         listener["listener_filters_timeout"] = HANDSHAKE_TIMEOUT
     listener["filter_chains"] = [
-        _inbound_chain(inbound, slice_.trust_domain, certificates, by_name=several) for inbound in ports
+        _inbound_chain(inbound, slice_.trust_domain, certificates, by_name=several) for inbound in slice_.inbound
     ]
     listener["access_log"] = connection_log()
     return listener
 
 
 def _inbound_chain(inbound: InboundPort, trust_domain: str, certificates: str, *, by_name: bool) -> Message:
-    looked_at = frozenset[str]().union(*(header_names(rule.match.condition) for rule in inbound.rules))
-    limited = frozenset(limit.per_header for limit in inbound.limits if limit.per_header is not None)
     chain: Message = {"name": f"{inbound.service.name}:{inbound.port.number}"}
     if by_name:
         chain["filter_chain_match"] = {"server_names": [server_name(inbound.service, inbound.port)]}
+    http = inbound.port.protocol.is_http
     return {
         **chain,
-        "transport_socket": downstream_tls(certificates, trust_domain),
+        "transport_socket": downstream_tls(certificates, trust_domain, (HTTP_2, HTTP_1) if http else ()),
         "transport_socket_connect_timeout": HANDSHAKE_TIMEOUT,
         "filters": [
             one_identity_filter(trust_domain),
-            http_connection(
-                names.inbound_stat_prefix(inbound.port),
-                [application_host(inbound)],
-                inbound_filters(inbound, trust_domain),
-                inbound_access_log(inbound.service, inbound.port),
-                peers_identified=True,
-                peers_trusted=True,
-                header_names=looked_at | limited,
-            ),
+            *([_inbound_http(inbound, trust_domain)] if http else inbound_tcp_filters(inbound, trust_domain)),
         ],
     }
+
+
+def _inbound_http(inbound: InboundPort, trust_domain: str) -> Message:
+    looked_at = frozenset[str]().union(*(header_names(rule.match.condition) for rule in inbound.rules))
+    limited = frozenset(limit.per_header for limit in inbound.limits if limit.per_header is not None)
+    return http_connection(
+        names.inbound_stat_prefix(inbound.port),
+        [application_host(inbound)],
+        inbound_filters(inbound, trust_domain),
+        inbound_access_log(inbound.service, inbound.port),
+        peers_identified=True,
+        peers_trusted=True,
+        header_names=looked_at | limited,
+    )
 
 
 def outbound_listener(slice_: WorkloadSlice, address: Address, virtual_hosts: Iterable[Message]) -> Message:

@@ -40,6 +40,11 @@ def inbound_stat_prefix(port: ServicePort) -> str:
     return f"inbound_{port.number}"
 
 
+def outbound_tcp_listener(service: Service, port: ServicePort) -> str:
+    """Return the name of the listener that takes the workload's connections to a callee."""
+    return f"outbound {service.name}:{port.number}"
+
+
 OUTBOUND_STAT_PREFIX = "outbound"
 """The statistics prefix of the requests that the workload makes."""
 

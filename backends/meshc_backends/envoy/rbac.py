@@ -19,6 +19,8 @@ from meshc_compiler.ir.policy import AnyCaller, Callers, Effect, Rule, TheseCall
 RBAC_FILTER = "envoy.extensions.filters.http.rbac.v3.RBAC"
 RBAC_PER_ROUTE = "envoy.extensions.filters.http.rbac.v3.RBACPerRoute"
 
+NETWORK_RBAC_FILTER = "envoy.extensions.filters.network.rbac.v3.RBAC"
+
 ANYBODY: Message = {"any": True}
 
 
@@ -93,6 +95,25 @@ def rbac_per_route(effect: Effect, rules: Iterable[Rule], trust_domain: str) -> 
     return typed(RBAC_PER_ROUTE, rbac=_untyped(rbac_filter(effect, rules, trust_domain, callers_known=True)))
 
 
+def network_rbac_filter(effect: Effect, rules: Iterable[Rule], trust_domain: str) -> Message:
+    """Return the filter of one effect for connections (`envoy.extensions.filters.network.rbac.v3`).
+
+    The same rules stand there a second time as shadow rules: Envoy tells the log which of those matched, and tells it
+    nothing of the others.
+    """
+    policies = rbac(effect, rules, trust_domain)
+    return {
+        "name": effect.value,
+        "typed_config": typed(
+            NETWORK_RBAC_FILTER,
+            stat_prefix=f"{effect}_",
+            rules=policies,
+            shadow_rules=policies,
+            shadow_rules_stat_prefix=f"{effect}_",
+        ),
+    }
+
+
 def one_identity_filter(trust_domain: str) -> Message:
     """Return the network filter that closes connections of peers without exactly one identity (X.509-SVID §2).
 
@@ -119,7 +140,7 @@ def one_identity_filter(trust_domain: str) -> Message:
     return {
         "name": "one_identity",
         "typed_config": typed(
-            "envoy.extensions.filters.network.rbac.v3.RBAC",
+            NETWORK_RBAC_FILTER,
             stat_prefix="peer",
             matcher={"matcher_list": {"matchers": [{"predicate": alone, "on_match": {"action": allow}}]}},
         ),

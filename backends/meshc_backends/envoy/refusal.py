@@ -40,21 +40,20 @@ OWN_HEADERS = frozenset(
 
 
 def protocol_findings(mesh: Mesh) -> Iterator[tuple[Diagnostic, Reservation]]:
-    """Yield a finding for each port of a protocol in which Envoy, as set up here, cannot see requests."""
-    ports = [(f"service `{service.name}`", port) for service in mesh.services for port in service.ports]
-    ports += [(f"external `{external.name}`", external.port) for external in mesh.externals]
-    for what, port in ports:
-        if not port.protocol.is_http:
-            yield _protocol_finding(what, port), _protocol_reservation(what, port)
+    """Yield a finding for each external of a protocol that Envoy, as set up here, does not carry out of the mesh."""
+    for external in mesh.externals:
+        if not external.port.protocol.is_http:
+            what = f"external `{external.name}`"
+            yield _protocol_finding(what, external.port), _protocol_reservation(what, external.port)
 
 
 def _protocol_finding(what: str, port: ServicePort) -> Diagnostic:
     return Diagnostic(
         code=ENVOY_PROTOCOL,
         message=f"the target `envoy` refuses calls to {what}: it does not carry `{port.protocol.value}` yet",
-        primary=port.origin or _nowhere(),
+        primary=port.origin or nowhere(),
         label=f"port {port.number}",
-        help="calls that are not HTTP need a listener for each callee, which sidecars do not have yet",
+        help="a service of the mesh may be called so; for an external use `http`, or `443/tls` with `tls:`",
         subject=f"envoy {what} {port.number}",
     )
 
@@ -64,7 +63,7 @@ def _protocol_reservation(what: str, port: ServicePort) -> Reservation:
         target=TARGET,
         loss=Loss.REFUSED,
         subject=f"{what} port {port.number}/{port.protocol.value}",
-        reason=f"no listener carries {port.protocol.value}: such calls find no way into or out of a sidecar",
+        reason=f"no listener carries {port.protocol.value} out of the mesh: such calls find no way out of a sidecar",
     )
 
 
@@ -83,7 +82,7 @@ def host_taken(host: str, first: str, second: str, place: Span | None) -> Diagno
     return Diagnostic(
         code=ENVOY_HOST_TAKEN,
         message=f"the host `{host}` means both `{first}` and `{second}`, so a call to it could reach either",
-        primary=place or _nowhere(),
+        primary=place or nowhere(),
         help="give one of them another host name or port",
         subject=f"envoy host {host}",
     )
@@ -110,7 +109,7 @@ def _header_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:
                 yield Diagnostic(
                     code=ENVOY_OWN_HEADER,
                     message=f"{what} looks at the header `{header}`, which Envoy itself sets or removes first",
-                    primary=origin or _nowhere(),
+                    primary=origin or nowhere(),
                     help="look at a header that the caller alone sets",
                     subject=f"envoy {what} {header}",
                 )
@@ -124,7 +123,7 @@ def _route_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:
             try:
                 route_matches(rule.rule.match)
             except TooWideError:
-                yield _cannot_hold(
+                yield cannot_hold(
                     f"route `{rule.rule.id}` combines so many headers and methods that it would become more than "
                     f"{ROUTES_AT_MOST} of Envoy's routes",
                     rule.rule.origin,
@@ -134,12 +133,17 @@ def _route_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:
 
 
 def _setting_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:
-    calls = [(callee.service.name, rule.settings) for callee in slice_.services for rule in callee.rules]
+    calls = [
+        (callee.service.name, rule.settings)
+        for callee in slice_.services
+        if callee.port.protocol.is_http  # a connection has no timeouts and no retries
+        for rule in callee.rules
+    ]
     calls += [(callee.external.name, callee.settings) for callee in slice_.externals]
     for callee, settings in calls:
         for what, nanoseconds, origin in _times(settings):
             if nanoseconds % _MILLISECOND:
-                yield _cannot_hold(
+                yield cannot_hold(
                     f"calls to `{callee}` have {what} finer than a millisecond, and Envoy cuts times to whole ones",
                     origin or slice_.workload.origin,
                     "write it in `ms`",
@@ -161,7 +165,7 @@ def _wildcard_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:
     for callee in slice_.externals:
         for host in callee.external.hosts:
             if "*" in host:
-                yield _cannot_hold(
+                yield cannot_hold(
                     f"external `{callee.external.name}` has the host `{host}`, and `*` cannot be resolved",
                     callee.external.origin,
                     "name each host",
@@ -169,10 +173,12 @@ def _wildcard_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:
                 )
 
 
-def _cannot_hold(message: str, place: Span | None, help_: str, subject: str) -> Diagnostic:
+def cannot_hold(message: str, place: Span | None, help_: str, subject: str) -> Diagnostic:
+    """Return the finding that a part of the program does not fit, at its place in the program."""
     code: Code = ENVOY_CANNOT_HOLD
-    return Diagnostic(code=code, message=message, primary=place or _nowhere(), help=help_, subject=f"envoy {subject}")
+    return Diagnostic(code=code, message=message, primary=place or nowhere(), help=help_, subject=f"envoy {subject}")
 
 
-def _nowhere() -> Span:
+def nowhere() -> Span:
+    """Return the place of what is not written anywhere."""
     return SourceText(TARGET, "").span(0, 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from meshc_backends.envoy.address import is_ip
 from meshc_backends.envoy.message import Message, typed
 from meshc_compiler.ir.identity import SpiffeId
@@ -11,6 +13,7 @@ _TLS = "envoy.extensions.transport_sockets.tls.v3"
 
 HTTP_1 = "http/1.1"
 HTTP_2 = "h2"
+"""Names of what is spoken inside TLS (RFC 7301); whole connections (tcp) have none."""
 
 _VERSIONS = {TlsVersion.TLS_1_2: "TLSv1_2", TlsVersion.TLS_1_3: "TLSv1_3"}
 
@@ -28,7 +31,7 @@ def own_certificate(directory: str) -> Message:
     }
 
 
-def downstream_tls(directory: str, trust_domain: str) -> Message:
+def downstream_tls(directory: str, trust_domain: str, protocols: Iterable[str] = (HTTP_2, HTTP_1)) -> Message:
     """Return the transport socket of a listener that only peers of the trust domain can talk to."""
     return {
         "name": "tls",
@@ -43,14 +46,14 @@ def downstream_tls(directory: str, trust_domain: str) -> Message:
                         {"san_type": "URI", "matcher": {"prefix": f"spiffe://{trust_domain}/"}},
                     ],
                 },
-                "alpn_protocols": [HTTP_2, HTTP_1],
+                **_alpn(protocols),
             },
             require_client_certificate=True,
         ),
     }
 
 
-def mesh_tls(directory: str, callee: SpiffeId, server_name: str, protocol: str) -> Message:
+def mesh_tls(directory: str, callee: SpiffeId, server_name: str, protocols: Iterable[str]) -> Message:
     """Return the transport socket to a callee in the mesh: it must prove exactly the callee's identity."""
     return {
         "name": "tls",
@@ -63,11 +66,16 @@ def mesh_tls(directory: str, callee: SpiffeId, server_name: str, protocol: str) 
                     "trusted_ca": {"filename": f"{directory}/trust-bundle.pem"},
                     "match_typed_subject_alt_names": [{"san_type": "URI", "matcher": {"exact": str(callee)}}],
                 },
-                "alpn_protocols": [protocol],
+                **_alpn(protocols),
             },
             sni=server_name,
         ),
     }
+
+
+def _alpn(protocols: Iterable[str]) -> Message:
+    offered = list(protocols)
+    return {"alpn_protocols": offered} if offered else {}
 
 
 def external_tls(host: str, roots: str, minimum: TlsVersion, protocol: str) -> Message:

@@ -16,6 +16,7 @@ __all__ = [
     "ENVOY_CANNOT_HOLD",
     "ENVOY_HOST_TAKEN",
     "ENVOY_OWN_HEADER",
+    "ENVOY_PORT_TAKEN",
     "ENVOY_PROTOCOL",
     "KUBERNETES_NAME",
     "KUBERNETES_NAME_TAKEN",
@@ -40,12 +41,15 @@ ENVOY_PROTOCOL = Code(
     id="MSH800",
     name="envoy-protocol",
     severity=Severity.WARNING,
-    summary="the target `envoy` does not carry the protocol of a port, and refuses its calls",
+    summary="the target `envoy` does not carry the protocol of an external, and refuses its calls",
     why=(
-        "A sidecar's one outbound listener tells callees apart by the `Host` of a request. Calls that are not HTTP "
-        "(tcp, tls) have none and would need a listener for each callee, which this version does not make. They find "
-        "no way in or out, so nothing opens that the program closes; but what the program allows there does not work."
+        "A sidecar's outbound listener tells externals apart by the `Host` of a request. Calls to externals that are "
+        "not HTTP (tcp, tls) have none, and this version has no listeners for them. They find no way out, so nothing "
+        "opens that the program closes; but what the program allows there does not work. Services of the mesh may be "
+        "called by tcp."
     ),
+    bad=_WEB + 'external db { hosts: ["db.example"], port: 5432/tcp }\nallow web -> db : tcp\n',
+    good=_WEB + "service db { port: 5432/tcp }\nallow web -> db : tcp\n",
 )
 
 ENVOY_CANNOT_HOLD = Code(
@@ -76,6 +80,26 @@ ENVOY_OWN_HEADER = Code(
         "Connection headers, the identity header `x-forwarded-client-cert`, `x-request-id`, `x-forwarded-proto` and "
         "all `x-envoy-` headers are the proxy's own. A rule about them would see the proxy's value, not the caller's."
     ),
+)
+
+ENVOY_PORT_TAKEN = Code(
+    id="MSH804",
+    name="envoy-port-taken",
+    severity=Severity.ERROR,
+    summary="a tcp callee's port number is taken on the loopback address of a workload that calls it",
+    why=(
+        "A workload reaches a tcp or tls callee at the callee's own port number on loopback (`127.0.0.1:6379`), where "
+        "its sidecar listens for that callee alone. A second callee of that number, the workload's own port and the "
+        "sidecar's ports (15000, 15001, 15006, 15021, 15090) cannot share it: connections bear no name by which they "
+        "could be told apart. Give one of the two another number; `target-port` keeps the workload behind it where "
+        "it listens."
+    ),
+    bad=_WEB
+    + "service carts { port: 6379/tcp }\nservice pages { port: 6379/tcp }\nallow web -> carts : tcp\n"
+    + "allow web -> pages : tcp\n",
+    good=_WEB
+    + "service carts { port: 6379/tcp }\nservice pages { port: 6380/tcp, target-port: 6379 }\n"
+    + "allow web -> carts : tcp\nallow web -> pages : tcp\n",
 )
 
 SIDECAR_PROTOCOL = Code(

@@ -299,10 +299,10 @@ class TestPeers:
         assert (line["status"], line["direction"], line["caller"]) == (0, "inbound", None)
         assert line["peer"].startswith("127.0.0.1:")
         assert self.refused(mesh, more_uris=(str(spiffe("job")),))
-        mesh.sidecars["api"].logged(lambda line: line["details"] == "rbac_access_denied_matched_policy[none]")
+        mesh.sidecars["api"].logged(lambda line: line["reason"] == "rbac_access_denied_matched_policy[none]")
         assert ask(mesh, "/exact").status == 200
         refused = [line for line in mesh.sidecars["api"].access_log if line["status"] == 0]
-        assert all(line["tls_failure"] or line["details"] for line in refused)
+        assert all(line["tls_failure"] or line["reason"] for line in refused)
 
     def test_in_plain_text(self, mesh: EnvoyMesh) -> None:
         with pytest.raises(OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from meshc_backends.envoy.backend import ENVOY, emit_workload
 from meshc_backends.placement import Address, KubernetesPlacement, Listeners, Placement
 from meshc_compiler.ir.mesh import INGRESS, Mesh, MeshIndex
 from meshc_compiler.ir.slice import slice_of
-from meshc_compiler.ir.workload import Workload
+from meshc_compiler.ir.workload import External, Protocol, ServicePort, Workload
 from meshc_lang.codes.targets import ENVOY_PROTOCOL
 from support.authority import TestAuthority
 from support.envoy_process import validate
@@ -110,22 +111,38 @@ def test_other_workloads_do_not_matter(shop: Mesh) -> None:
     assert alone in emit(shop).artifacts
 
 
-def test_what_is_not_http_is_refused_aloud(shop: Mesh) -> None:
-    emission = emit(shop)
+def test_an_external_that_is_not_http_is_refused_aloud(shop: Mesh) -> None:
+    port = ServicePort(name=None, number=5432, protocol=Protocol.TCP)
+    far = External(name="warehouse", hosts=("db.example",), port=port)
+    emission = emit(replace(shop, externals=(*shop.externals, far)))
     [finding] = emission.diagnostics
     assert finding.code is ENVOY_PROTOCOL
-    assert "`store`" in finding.message
+    assert "`warehouse`" in finding.message
     [reservation] = emission.reservations
     assert (reservation.target, reservation.loss) == ("envoy", Loss.REFUSED)
-    text = {name: json.dumps(bootstrap) for name, bootstrap in bootstraps(emission).items()}
-    assert "6379" not in text["store"]
-    assert "6379" not in text["api"]
+    assert all("5432" not in json.dumps(bootstrap) for bootstrap in bootstraps(emission).values())
+
+
+def test_a_tcp_callee_has_a_listener_beside_each_workload_that_calls_it(shop: Mesh) -> None:
+    emission = emit(shop)
+    assert emission.diagnostics == ()
+    assert emission.reservations == ()
+    beside = {
+        name: [
+            listener["address"]["socket_address"]
+            for listener in bootstrap["static_resources"]["listeners"]
+            if listener["name"] == "outbound store:6379"
+        ]
+        for name, bootstrap in bootstraps(emission).items()
+    }
+    callers = {name for name, addresses in beside.items() if addresses}
+    assert callers == {"api"}
+    assert beside["api"] == [{"address": "127.0.0.1", "port_value": 6379}]
 
 
 def test_no_way_in_where_nothing_is_served(shop: Mesh) -> None:
-    for name in (INGRESS, "store"):
-        listeners = bootstraps(emit(shop))[name]["static_resources"]["listeners"]
-        assert [listener["name"] for listener in listeners] == ["outbound", "readiness", "metrics"]
+    listeners = bootstraps(emit(shop))[INGRESS]["static_resources"]["listeners"]
+    assert [listener["name"] for listener in listeners] == ["outbound", "readiness", "metrics"]
 
 
 class TestEveryBootstrap:
@@ -154,15 +171,19 @@ class TestEveryBootstrap:
                         tls = chain["transport_socket"]["typed_config"]
                         assert tls["require_client_certificate"] is True
                         assert tls["common_tls_context"]["validation_context"]["match_typed_subject_alt_names"]
-                        one_identity, http = chain["filters"]
+                        one_identity, *decide = chain["filters"]
                         assert one_identity["name"] == "one_identity"
+                        if name == "store":
+                            assert [part["name"] for part in decide] == ["deny", "allow", "tcp"]
+                            continue
+                        [http] = decide
                         filters = [part["name"] for part in http["typed_config"]["http_filters"]]
                         assert filters in (["deny", "allow", "router"], ["deny", "allow", "limit", "router"]), name
 
     def test_only_refusals_go_past_the_rules_inbound(self, all_of_them: dict[str, dict[str, Any]]) -> None:
-        for bootstrap in all_of_them.values():
+        for name, bootstrap in all_of_them.items():
             for listener in bootstrap["static_resources"]["listeners"]:
-                if listener["name"] == "inbound":
+                if listener["name"] == "inbound" and name != "store":  # whose connections have no routes
                     off = [message for message in everything(listener) if "typed_per_filter_config" in message]
                     assert off
                     for message in off:
@@ -189,8 +210,8 @@ class TestEveryBootstrap:
                 assert cluster["connect_timeout"]
                 assert "outlier_detection" not in cluster
         for message in everything(all_of_them):
-            if "cluster" in message and "prefix_rewrite" not in message and "id" not in message:
-                assert "timeout" in message
+            if "cluster" in message and not {"prefix_rewrite", "id", "callee"} & message.keys():
+                assert "idle_timeout" in message if "stat_prefix" in message else "timeout" in message
 
     def test_callees_must_be_who_they_are(self, all_of_them: dict[str, dict[str, Any]]) -> None:
         clusters = all_of_them["api"]["static_resources"]["clusters"]
