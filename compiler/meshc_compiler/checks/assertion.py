@@ -7,7 +7,7 @@ from typing import assert_never
 
 from meshc_compiler.checks.subject import CheckSubject
 from meshc_compiler.evaluate import evaluate
-from meshc_compiler.ir.claim import Assertion, Never, Only
+from meshc_compiler.ir.claim import ANYBODY, Assertion, Never, Only
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import MeshIndex
@@ -27,7 +27,7 @@ def check_assertions(subject: CheckSubject) -> Iterator[Diagnostic]:
 def _check_claim(subject: CheckSubject, claim: Assertion) -> Iterator[Diagnostic]:
     if claim.origin is None:
         return
-    callers = frozenset(_identities(subject.index, claim))
+    callers = None if ANYBODY in claim.callers else frozenset(_identities(subject.index, claim))
     undecided: list[str] = []
     for callee, number in claim.callees:
         space = subject.space(callee, number)
@@ -52,16 +52,16 @@ def _check_claim(subject: CheckSubject, claim: Assertion) -> Iterator[Diagnostic
         )
 
 
-def _breaches(space: CalleeSpace, claim: Assertion, callers: Set[SpiffeId]) -> tuple[Box, ...] | None:
-    """Return the requests that are allowed although the claim rules them out."""
+def _breaches(space: CalleeSpace, claim: Assertion, callers: Set[SpiffeId] | None) -> tuple[Box, ...] | None:
+    """Return the requests that are allowed although the claim rules them out; callers of None stand for anybody."""
     if space.space is None:
         return None
     match claim:
         case Never():
-            mask = space.mask_within(callers)
+            mask = space.everybody if callers is None else space.mask_within(callers)
             matches = claim.matches or (RequestMatch(),)
         case Only():
-            mask = space.mask_outside(callers)
+            mask = 0 if callers is None else space.mask_outside(callers)
             matches = (RequestMatch(),)
         case _:
             assert_never(claim)
@@ -71,7 +71,7 @@ def _breaches(space: CalleeSpace, claim: Assertion, callers: Set[SpiffeId]) -> t
         if boxes is None:
             return None
         ruled_out += boxes
-    return space.shared(space.allowed(), tuple(ruled_out))
+    return space.shared(space.allowed, tuple(ruled_out))
 
 
 def _identities(index: MeshIndex, claim: Assertion) -> Iterator[SpiffeId]:

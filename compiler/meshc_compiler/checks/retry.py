@@ -128,7 +128,7 @@ def _unsafe_request(
     if space.space is None:
         return Undecided(), space
     mask = _callers(subject, space, caller, callee)
-    allowed = space.shared(space.allowed(), space.space.boxes(UNSAFE, mask))
+    allowed = space.shared(space.allowed, space.space.boxes(UNSAFE, mask))
     if rule is not None:
         allowed = space.shared(allowed, space.space.boxes(rule.match, space.everybody))
     taken: list[Box] = []

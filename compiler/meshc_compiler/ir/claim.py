@@ -9,12 +9,16 @@ from meshc_compiler.ir.match import RequestMatch
 from meshc_lang.request import Request
 from meshc_lang.source import Span
 
+ANYBODY = "any"
+"""What stands for every verified identity among the callers of a claim; no workload can have the name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Never:
     """No request of `matches` from any of `callers` to any of `callees` is allowed; no matches means none at all.
 
-    `callers` are workload names or SPIFFE IDs, `callees` pairs of a name and a port's number.
+    `callers` are workload names or SPIFFE IDs, or `any` alone: every verified identity, declared or not. `callees` are
+    pairs of a name and a port's number.
     """
 
     callers: tuple[str, ...]

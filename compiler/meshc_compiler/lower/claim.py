@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meshc_compiler.finding import Findings, did_you_mean, one_of
 from meshc_compiler.ir.claim import (
+    ANYBODY,
     Assertion,
     Example,
     ExpectAllowed,
@@ -118,6 +119,8 @@ def _matchers(claim: NeverClaim, callee: CalleeEnd | None, findings: Findings) -
 
 
 def _caller_names(caller: CallerEnd, resolver: PeerResolver) -> tuple[str, ...]:
+    if caller.any:
+        return (ANYBODY,)
     return (*resolver.caller_names(caller), *(str(identity) for identity in caller.ids))
 
 

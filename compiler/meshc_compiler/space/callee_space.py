@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
+from functools import cached_property
 
+from meshc_compiler.evaluate import NEVER_FORWARDED
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import MeshIndex
@@ -76,9 +78,14 @@ class CalleeSpace:
             return True
         return any(intersect(a, b) is not None for a in left for b in right)
 
+    @cached_property
     def allowed(self) -> tuple[Box, ...] | None:
-        """Return the requests that are allowed: those of the allows without those of the denies."""
-        return self.left_over(self.union(self.of_effect(Effect.ALLOW)), self.union(self.of_effect(Effect.DENY)))
+        """The requests that are allowed: those of the allows without those of the denies and what nobody forwards."""
+        allowed = self.left_over(self.union(self.of_effect(Effect.ALLOW)), self.union(self.of_effect(Effect.DENY)))
+        if self.space is None or not self.port.protocol.is_http:
+            return allowed
+        refused = RequestMatch(methods=tuple(sorted(NEVER_FORWARDED)))
+        return self.left_over(allowed, self.space.boxes(refused, self.everybody))
 
     def example(self, boxes: tuple[Box, ...] | None) -> Answer:
         """Return a request out of a set, or that there is none, or that it could not be decided."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from itertools import count, islice
 from typing import TypeAlias, assert_never
 
 from meshc_compiler.ir.match import (
@@ -301,10 +301,13 @@ class RequestSpace:
                 for member, member_bit in self._bits.items()
                 if member.kind == "header" and member.name == variable.name and member.value and pos & member_bit
             ]
-            mentioned = {member.value for member in self._bits if member.name == variable.name}
-            other = next(text for text in ("1", "x", "other", "something-else") if text not in mentioned)
-            headers.append((variable.name, ", ".join(sorted(members)) or other))
+            headers.append((variable.name, ", ".join(sorted(members)) or self._unmentioned_value(variable.name)))
         return tuple(headers)
+
+    def _unmentioned_value(self, name: str) -> str:
+        """Return a value of a header that no condition compares it with."""
+        mentioned = {member.value for member in self._bits if member.name == name}
+        return next(text for text in ("x" * length for length in count(1)) if text not in mentioned)
 
 
 def intersect(left: Box, right: Box) -> Box | None:
