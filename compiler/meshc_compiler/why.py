@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from meshc_compiler.evaluate import Decision, Reason, evaluate, port_of, stated_settings
+from meshc_compiler.ir.claim import ANYBODY, ExpectDenied, Never, Only
 from meshc_compiler.ir.match import PathTemplate, RequestMatch
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
 from meshc_compiler.ir.policy import Effect, Rule, TheseCallers
@@ -14,6 +16,7 @@ from meshc_compiler.ir.workload import ServicePort
 from meshc_compiler.lower.sentence import callee_text, match_text
 from meshc_compiler.lower.setting import SETTING_NAMES, setting_text
 from meshc_compiler.lower.template import parse_template
+from meshc_compiler.path import path_matches
 from meshc_compiler.request import resolve_request
 from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix
 from meshc_lang.parser import parse_request
@@ -87,7 +90,8 @@ def _missing_allow(index: MeshIndex, decision: Decision) -> Fix | None:
         port=port.number,
         match=match,
     )
-    if not evaluate(_with_rule(index, request, rule), request).allowed:
+    changed = _with_rule(index, request, rule)
+    if not evaluate(changed, request).allowed or _is_ruled_out(index, changed, rule, workload.name):
         return None
     caller = workload.name
     line = f"allow {caller} -> {callee_text(request.callee, port)} : {match_text(match, port.protocol)}"
@@ -123,6 +127,43 @@ def _with_rule(index: MeshIndex, request: Request, rule: Rule) -> MeshIndex:
         rules=(*index.rules_of(request.callee, rule.port), rule),
     )
     return MeshIndex(small)
+
+
+def _is_ruled_out(index: MeshIndex, changed: MeshIndex, rule: Rule, caller: str) -> bool:
+    """Tell whether an assert or a test of the program forbids the requests that a further allow opens.
+
+    Conditions of a claim are passed over: a remedy that an assert might forbid is not offered.
+    """
+    names = {caller, str(index.workloads[caller].spiffe_id)}
+    for claim in index.mesh.assertions:
+        if (rule.callee, rule.port) not in claim.callees:
+            continue
+        named = ANYBODY in claim.callers or not names.isdisjoint(claim.callers)
+        match claim:
+            case Never():
+                if named and any(_may_share(match, rule.match) for match in claim.matches or (RequestMatch(),)):
+                    return True
+            case Only():
+                if not named:
+                    return True
+            case _:
+                assert_never(claim)
+    return any(
+        example.request.caller in names
+        and example.request.callee == rule.callee
+        and any(isinstance(expectation, ExpectDenied) for expectation in example.expectations)
+        and evaluate(changed, example.request).allowed
+        for example in index.mesh.examples
+    )
+
+
+def _may_share(claimed: RequestMatch, granted: RequestMatch) -> bool:
+    """Tell whether a claim's requests may be among those of a grant for one method and one path."""
+    if claimed.methods and granted.methods and set(claimed.methods).isdisjoint(granted.methods):
+        return False
+    if claimed.path is None or not isinstance(granted.path, PathTemplate):
+        return True
+    return path_matches(claimed.path, str(granted.path))
 
 
 def _place(index: MeshIndex, callee: str) -> Span | None:

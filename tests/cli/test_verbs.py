@@ -217,14 +217,14 @@ def test_why_tells_rule_route_and_settings_with_their_places(folder: Path) -> No
 
 
 def test_why_tells_what_is_compared_and_what_would_allow_it(folder: Path) -> None:
-    shown = invoke("why", "good.mesh", "web -> api GET /v1//x/../%61dmin/y", "api -> web GET /").stdout
+    shown = invoke("why", "good.mesh", "web -> api GET /v1//x/../%61dmin/y", "web -> api PUT /new").stdout
     assert "  compared as /v1/admin/y\n  denied (403)\n    deny any -> api : * /v1/admin/**" in shown
-    assert "  denied (403): no allow matches it\n  to allow it: add `allow api -> web : GET /`\n" in shown
+    assert "  denied (403): no allow matches it\n  to allow it: add `allow web -> api : PUT /new`\n" in shown
 
 
 def test_why_as_json_is_an_array_by_the_contract(folder: Path) -> None:
     result = invoke(
-        "why", "good.mesh", 'web -> api GET /v1/x?full=1 {x-user: "a"}', "api -> web GET /", "--format", "json"
+        "why", "good.mesh", 'web -> api GET /v1/x?full=1 {x-user: "a"}', "web -> api PUT /new", "--format", "json"
     )
     assert result.exit_code == 0
     allowed, denied = json.loads(result.stdout)
@@ -255,8 +255,8 @@ def test_why_as_json_is_an_array_by_the_contract(folder: Path) -> None:
     assert allowed["flip"] is None
     assert denied["allowed"] is False
     assert denied["rules"] == []
-    assert denied["flip"]["title"] == "add `allow api -> web : GET /`"
-    assert denied["flip"]["edits"][0]["text"] == "\nallow api -> web : GET /"
+    assert denied["flip"]["title"] == "add `allow web -> api : PUT /new`"
+    assert denied["flip"]["edits"][0]["text"] == "\nallow web -> api : PUT /new"
 
 
 def test_why_answers_standard_input_line_by_line(folder: Path) -> None:

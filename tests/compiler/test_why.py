@@ -151,3 +151,31 @@ test "mixed" {
     assert cases[1].actual == "allowed, routed v1 75%, routed v2 25%, timeout off, retry 2"
     assert "by `deny any -> api" in cases[3].actual
     assert str(cases[0].span) == "p.mesh:17:3"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "assert never web -> pay",
+        "assert never web -> pay : POST /charges/**",
+        "assert never any -> pay : /charges",
+        "assert only api -> pay",
+        'test "nobody charges" { web -> pay POST /charges is denied }',
+    ],
+)
+def test_no_remedy_is_offered_that_an_assert_or_a_test_forbids(statement: str) -> None:
+    program = (
+        'mesh shop { trust-domain: "shop.example" }\nservice web {}\nservice api {}\nservice pay { port: 8080/http }\n'
+        "allow api -> pay : GET /charges/{id}\n"
+    )
+    asked = "web -> pay POST /charges"
+    free = compile_program(("a.mesh",), MemoryReader({"a.mesh": program})).index
+    bound = compile_program(("a.mesh",), MemoryReader({"a.mesh": program + statement + "\n"})).index
+    assert free is not None
+    assert bound is not None
+    offered, _ = explain_text(free, asked)
+    withheld, _ = explain_text(bound, asked)
+    assert offered is not None
+    assert withheld is not None
+    assert offered.flip is not None
+    assert withheld.flip is None
