@@ -20,6 +20,7 @@ LONGEST = 1000
 """The most characters of an expression, and the most repetitions of a part: RE2 takes no more repetitions."""
 
 _DEEPEST = 50
+_MOST_PARTS = 5000
 _VISIBLE = frozenset(map(chr, range(0x21, 0x7F)))
 _DIGITS = frozenset(string.digits)
 _WORD = frozenset(string.ascii_letters + string.digits + "_")
@@ -82,6 +83,8 @@ def parse_regex(pattern: str) -> Regex | RegexProblem:
         return RegexProblem(error.message, error.offset)
     if _size(tree) > LONGEST:
         return RegexProblem(f"the repetitions add up to more than {LONGEST} characters", 0)
+    if _parts(tree) > _MOST_PARTS:
+        return RegexProblem(f"groups and repetitions within repetitions add up to more than {_MOST_PARTS} parts", 0)
     return tree
 
 
@@ -248,7 +251,7 @@ class _Reader:
 
 
 def _size(tree: Regex) -> int:
-    """The characters that the tree stands for, repetitions multiplied: what it costs an automaton."""
+    """The characters that the tree stands for, repetitions multiplied."""
     match tree:
         case Characters():
             return 1
@@ -258,6 +261,21 @@ def _size(tree: Regex) -> int:
             return sum(_size(option) for option in tree.options)
         case Repeat():
             return _size(tree.part) * max(tree.least, tree.most or 1, 1)
+        case _:
+            assert_never(tree)
+
+
+def _parts(tree: Regex) -> int:
+    """Everything that the tree stands for, characters or not, repetitions multiplied: bounds an automaton's states."""
+    match tree:
+        case Characters():
+            return 1
+        case Sequence():
+            return max(1, sum(_parts(part) for part in tree.parts))
+        case Choice():
+            return sum(_parts(option) + 1 for option in tree.options)
+        case Repeat():
+            return (_parts(tree.part) + 1) * max(tree.least, tree.most or 1, 1)
         case _:
             assert_never(tree)
 

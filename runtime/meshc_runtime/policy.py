@@ -10,7 +10,7 @@ from meshc_runtime.balance import WeightedSplit
 from meshc_runtime.rate_limit import RateLimiter
 from meshc_runtime.retry import RetryPolicy
 from meshc_runtime.route import HostTable, RouteTable
-from meshc_runtime.snapshot import InboundPort, OutboundService, Protocol, Route, Snapshot, SnapshotError
+from meshc_runtime.snapshot import InboundPort, OutboundService, Protocol, Route, Snapshot
 
 CARRIED: frozenset[Protocol] = frozenset({"http"})
 """The protocols this version of the proxy carries; the others are refused, never passed unjudged."""
@@ -62,29 +62,22 @@ class Policy:
 
 
 def compile_policy(snapshot: Snapshot, clock: Callable[[], float]) -> Policy:
-    """Compile a snapshot; `clock` gives monotonic seconds to its rate limits.
-
-    Raises:
-        SnapshotError: a template or regular expression that cannot be compiled.
-    """
+    """Compile a snapshot; `clock` gives monotonic seconds to its rate limits."""
     trust_domain = snapshot.workload.trust_domain
-    try:
-        inbound = {
-            port.server_name: InboundPolicy(
-                port=port,
-                authorizer=Authorizer(port.rules, trust_domain),
-                limiter=RateLimiter(port.limits, trust_domain, clock),
-                uses_headers=any(rule.condition is not None for rule in port.rules)
-                or any(limit.per_header is not None for limit in port.limits),
-            )
-            for port in snapshot.inbound
-        }
-        hosts: HostTable[OutboundPolicy] = HostTable(snapshot.mesh_hosts)
-        for service in snapshot.outbound:
-            policy = _compile_service(service, trust_domain)
-            hosts.add(service.hosts, service.port, default=service.default, service=policy)
-    except ValueError as error:
-        raise SnapshotError(str(error)) from None
+    inbound = {
+        port.server_name: InboundPolicy(
+            port=port,
+            authorizer=Authorizer(port.rules, trust_domain),
+            limiter=RateLimiter(port.limits, trust_domain, clock),
+            uses_headers=any(rule.condition is not None for rule in port.rules)
+            or any(limit.per_header is not None for limit in port.limits),
+        )
+        for port in snapshot.inbound
+    }
+    hosts: HostTable[OutboundPolicy] = HostTable(snapshot.mesh_hosts)
+    for service in snapshot.outbound:
+        policy = _compile_service(service, trust_domain)
+        hosts.add(service.hosts, service.port, default=service.default, service=policy)
     return Policy(snapshot=snapshot, inbound=inbound, hosts=hosts)
 
 

@@ -56,7 +56,6 @@ def check_snapshot(snapshot: Snapshot) -> list[str]:
     """Load all that a proxy would load, and listen on nothing; the warnings it would give.
 
     Raises:
-        SnapshotError: the policy cannot be compiled.
         IdentityError: the certificates cannot be used.
     """
     policy = compile_policy(snapshot, time.monotonic)
@@ -140,7 +139,6 @@ class Proxy:
         """Load certificates, compile the policy, and listen.
 
         Raises:
-            SnapshotError: the policy cannot be compiled.
             IdentityError: the certificates cannot be used.
             StartError: an address or the access log cannot be used.
         """

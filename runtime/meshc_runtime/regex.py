@@ -306,14 +306,17 @@ class _Automaton:
                 assert_never(node)
 
     def repeat(self, node: _Repeat, start: int) -> int:
-        for _ in range(node.least):
+        # The last copy of an endless part is the one that loops: `((a+)+)+` reads `a` in one place, not in eight.
+        for _ in range(node.least - 1 if node.most is None else node.least):
             start = self.build(node.part, start)
         end = self.state()
         if node.most is None:
             loop = self.state()
             self.empty[start].append(loop)
-            self.empty[self.build(node.part, loop)].append(loop)
-            self.empty[loop].append(end)
+            after = self.build(node.part, loop)
+            self.empty[after] += [loop, end]
+            if node.least == 0:
+                self.empty[start].append(end)
             return end
         for _ in range(node.most - node.least):
             self.empty[start].append(end)

@@ -12,7 +12,10 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from meshc_runtime.path import parse_template
+from meshc_runtime.regex import LinearRegex
 
 SNAPSHOT_VERSION = 1
 
@@ -80,12 +83,24 @@ class TemplatePath(_Part):
     kind: Literal["template"] = "template"
     template: Annotated[str, Field(pattern=r"^/", max_length=4096)]
 
+    @field_validator("template")
+    @classmethod
+    def _can_be_compiled(cls, template: str) -> str:
+        parse_template(template)
+        return template
+
 
 class RegexPath(_Part):
     """A path matched whole by an RE2 expression on the canonical path."""
 
     kind: Literal["regex"] = "regex"
     regex: Annotated[str, Field(max_length=4096)]
+
+    @field_validator("regex")
+    @classmethod
+    def _can_be_compiled(cls, regex: str) -> str:
+        LinearRegex(regex)
+        return regex
 
 
 PathPattern = Annotated[TemplatePath | RegexPath, Field(discriminator="kind")]
