@@ -20,7 +20,7 @@ from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.workload import ServicePort
 from meshc_compiler.lower.field import as_duration, wrong_type
 from meshc_compiler.lower.match import LoweredMatcher, lower_condition, lower_grant
-from meshc_compiler.lower.rule import fitting, no_port_fits
+from meshc_compiler.lower.rule import fitting, no_port_fits, reaching
 from meshc_compiler.lower.sentence import match_text
 from meshc_compiler.request import check_request
 from meshc_compiler.resolve.peer import CalleeEnd, CallerEnd, Landscape, PeerResolver
@@ -63,10 +63,13 @@ def lower_assertion(statement: AssertDecl, resolver: PeerResolver, findings: Fin
             ),
         )
     caller, callee = resolver.caller(claim.flow.caller), resolver.callee(claim.flow.callee)
-    by_ports: dict[tuple[tuple[str, ServicePort], ...], list[LoweredMatcher]] = {}
+    by_ports: dict[tuple[tuple[str, ServicePort], ...], list[RequestMatch]] = {}
     for matcher in _matchers(claim, callee, findings):
-        if callee is not None:
-            by_ports.setdefault(tuple(fitting(callee, matcher)), []).append(matcher)
+        meaning: dict[tuple[RequestMatch, ...], list[tuple[str, ServicePort]]] = {}
+        for name, port, matches in reaching(callee, matcher) if callee is not None else ():
+            meaning.setdefault(matches, []).append((name, port))
+        for matches, ports in meaning.items():
+            by_ports.setdefault(tuple(ports), []).extend(matches)
     if caller is None or callee is None:
         return ()
     callers = _caller_names(caller, resolver)
@@ -85,16 +88,13 @@ def lower_assertion(statement: AssertDecl, resolver: PeerResolver, findings: Fin
             ),
         )
     nevers = []
-    for ports, matchers in by_ports.items():
-        if not ports:
-            continue
-        matches: list[RequestMatch] = [match for matcher in matchers for match in matcher.matches]
-        words = sorted({match_text(match, ports[0][1].protocol) for match in matches})
+    for targets, ruled_out in by_ports.items():
+        words = sorted({match_text(match, targets[0][1].protocol) for match in ruled_out})
         nevers.append(
             Never(
                 callers=callers,
-                callees=_numbers(list(ports)),
-                matches=tuple(matches),
+                callees=_numbers(list(targets)),
+                matches=tuple(ruled_out),
                 text=f"never {caller.text} -> {callee_words} : {', '.join(words)}",
                 because=because,
                 origin=statement.span,

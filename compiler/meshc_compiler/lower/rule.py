@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from meshc_compiler.evaluate import holds
 from meshc_compiler.finding import Findings
+from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.policy import Effect, Limit, Rule
 from meshc_compiler.ir.workload import ServicePort
 from meshc_compiler.lower.match import (
@@ -88,8 +90,12 @@ class RuleBook:
             targets = fitting(callee, matcher)
             if not targets:
                 no_port_fits(callee, matcher, grant.span, self._findings)
-            for name, port in targets:
-                for match in matcher.matches:
+            # An allow opens what it speaks of and no more; a deny closes every way by which that could be done.
+            reached = [(*target, matcher.matches) for target in targets]
+            if effect is Effect.DENY:
+                reached = reaching(callee, matcher)
+            for name, port, matches in reached:
+                for match in matches:
                     sentence = (
                         f"{effect} {caller.text} -> {callee_text(name, port)} : {match_text(match, port.protocol)}"
                     )
@@ -129,6 +135,29 @@ def fitting(callee: CalleeEnd, matcher: LoweredMatcher) -> list[tuple[str, Servi
     """Return the ports of the callees that show what the matcher speaks of."""
     guarded = any(match.condition is not None for match in matcher.matches)
     return [(name, port) for name, ports in callee.ports for port in ports if matcher.form.fits(port, guarded)]
+
+
+def reaching(callee: CalleeEnd, matcher: LoweredMatcher) -> list[tuple[str, ServicePort, tuple[RequestMatch, ...]]]:
+    """Return every port of the callees on which a request of the matcher can be made, with what it means there.
+
+    Of several ports also those count that show it in another form than it is written in: a path is seen on a gRPC port,
+    an rpc on an HTTP one, and a connection is a request without headers. None, if no port shows the form itself.
+    """
+    if not fitting(callee, matcher):
+        return []
+    reached = []
+    for name, ports in callee.ports:
+        for port in ports:
+            if port.protocol.is_http:
+                if matcher.form is not Form.TCP:
+                    reached.append((name, port, matcher.matches))
+            elif matcher.form is Form.TCP or (matcher.form is Form.ANYTHING and _holds_without_headers(matcher)):
+                reached.append((name, port, (RequestMatch(),)))
+    return reached
+
+
+def _holds_without_headers(matcher: LoweredMatcher) -> bool:
+    return any(match.condition is None or holds(match.condition, ()) for match in matcher.matches)
 
 
 def no_port_fits(callee: CalleeEnd, matcher: LoweredMatcher, span: Span, findings: Findings) -> None:
