@@ -191,6 +191,11 @@ class AgreementMesh:
         time.sleep(0.25)  # the proxies write their logs in the background
         return "\n".join(lines for process in self._processes if (lines := process.lines(about)))
 
+    def printed(self, workload: str) -> tuple[str, ...]:
+        """Return the lines that a workload's sidecars have printed so far, their access logs among them."""
+        names = {one.name for one in self._listeners if one.workload.name == workload}
+        return tuple(line for process in self._processes if process.name in names for line in process.printed())
+
     # -- inside
 
     def _send_inbound(self, probe: Probe, message: bytes) -> Answer:

@@ -58,15 +58,16 @@ class ProxyProcess:
 
     def tail(self, lines: int) -> str:
         """Return the last lines of what the proxy printed."""
-        return self._shown(self._printed()[-lines:])
+        return self._shown(self.printed()[-lines:])
 
     def lines(self, about: set[str]) -> str:
         """Return the last access log lines about some paths, and the last lines that are no access log."""
-        printed = self._printed()
+        printed = self.printed()
         accesses = [line for line in printed if any(json.dumps(path) in line for path in about)]
         return self._shown(accesses[-4:] + [line for line in printed if not line.startswith("{")][-4:])
 
-    def _printed(self) -> list[str]:
+    def printed(self) -> list[str]:
+        """Return the lines that the proxy printed so far."""
         return self.log.read_text(errors="replace").splitlines()
 
     def _shown(self, lines: list[str]) -> str:

@@ -19,8 +19,25 @@ from meshc_runtime.regex import LinearRegex
 from support.ir_mesh import DOMAIN, allow, match, service, workload
 
 ATOMS = st.sampled_from("ab/0.-]},:=&~") | st.sampled_from(
-    [r"\d", r"\D", r"\w", r"\W", r"\s", r"\S", r"\.", r"\[", r"\-", "[ab]", "[^a/]", "[a-c0-9-]"]
-    + [r"[^\d]", r"[\w-]", r"[^\s]", r"[\S]", "[+-9]"]
+    [
+        r"\d",
+        r"\D",
+        r"\w",
+        r"\W",
+        r"\s",
+        r"\S",
+        r"\.",
+        r"\[",
+        r"\-",
+        "[ab]",
+        "[^a/]",
+        "[a-c0-9-]",
+        r"[^\d]",
+        r"[\w-]",
+        r"[^\s]",
+        r"[\S]",
+        "[+-9]",
+    ]
 )
 MARKS = st.sampled_from(["*", "+", "?", "*?", "+?", "??", "{0}", "{2}", "{1,}", "{0,2}", "{1,3}?"])
 
