@@ -11,14 +11,28 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from meshc_runtime.proxy import Proxy, StartError, check_snapshot
-from meshc_runtime.snapshot import SnapshotError, parse_snapshot, snapshot_schema
-from meshc_runtime.tls import IdentityError
+if TYPE_CHECKING:
+    from meshc_runtime.proxy import Proxy
+
+
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 after a graceful stop, 1 when the snapshot or its files cannot be used, 2 on misuse."""
+    """Run the command.
+
+    Returns 0 after a graceful stop, 1 when the snapshot or its files cannot be used, 2 on misuse, and 130 when it is
+    interrupted before it has started.
+    """
+    try:
+        return _main(arguments)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="meshc-proxy",
         description="The sidecar proxy of meshc: enforces one snapshot until SIGTERM or SIGINT.",
@@ -34,6 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="how long running requests may take after a stop signal (default 30)",
     )
     options = parser.parse_args(arguments)
+    # Imported late, so that Ctrl-C while they load is an ordinary end.
+    from meshc_runtime.proxy import StartError
+    from meshc_runtime.snapshot import SnapshotError, snapshot_schema
+    from meshc_runtime.tls import IdentityError
+
     if options.print_schema:
         sys.stdout.write(json.dumps(snapshot_schema(), indent=2) + "\n")
         return 0
@@ -57,6 +76,9 @@ def _seconds(text: str) -> float:
 
 
 def _load(path: str, drain_seconds: float, *, check_only: bool) -> Proxy | None:
+    from meshc_runtime.proxy import Proxy, check_snapshot
+    from meshc_runtime.snapshot import SnapshotError, parse_snapshot
+
     try:
         text = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:

@@ -146,7 +146,7 @@ class ClientConnection:
         """The client sends no more; a request that is whole still gets its answer."""
         self._half_closed = True
         if self._exchange is not None and self._decoder is not None:
-            self._give_up("client closed before the request was whole")
+            self.give_up("client closed before the request was whole")
         elif self._exchange is None and (self._stream is None or self._stream.sent):
             self.close()
 
@@ -169,7 +169,7 @@ class ClientConnection:
         if self._waiting is _Waiting.HANDSHAKE:
             self._refuse_connection("handshake", reason)
         elif self._exchange is not None:
-            self._give_up(f"client: {reason}")
+            self.give_up(f"client: {reason}")
         else:
             self.close()
 
@@ -184,12 +184,12 @@ class ClientConnection:
                 self._refuse(RefusedRequestError(408, "head timeout"))
             case _Waiting.BODY:
                 if self._responding:
-                    self._give_up("body timeout")
+                    self.give_up("body timeout")
                 else:
                     self._end_exchange()
                     self._refuse(RefusedRequestError(408, "body timeout"))
             case _Waiting.CLIENT_TO_READ:
-                self._give_up("client does not read")
+                self.give_up("client does not read")
             case _Waiting.REQUEST | _Waiting.RESPONSE | _Waiting.CLOSE:
                 self.close()
 
@@ -200,6 +200,14 @@ class ClientConnection:
         if stream is not None:
             stream.close()
             self._registry.closed(self)
+
+    def give_up(self, reason: str) -> None:
+        """Cut the connection; a running request is logged with the reason."""
+        if self._record is not None and not self._record.reason:
+            self._record.reason = reason
+        self._end_exchange()
+        self._finish_record()
+        self.close()
 
     # What an exchange asks of its client.
 
@@ -234,7 +242,7 @@ class ClientConnection:
     def broken(self, reason: str) -> None:
         """The response stops short: cut the connection, so that the client can tell."""
         self._exchange = None
-        self._give_up(reason)
+        self.give_up(reason)
 
     def hold(self) -> None:
         """Read no more of the body for now; the pause is not the client's fault."""
@@ -310,7 +318,7 @@ class ClientConnection:
             payload, rest = decoder.feed(data)
         except HttpError as error:
             if self._responding:
-                self._give_up(error.reason)
+                self.give_up(error.reason)
             else:
                 self._end_exchange()
                 self._refuse(refused_by_parser(error))
@@ -398,14 +406,6 @@ class ClientConnection:
             self._stream.resume()
             if self._buffer:
                 self._serve()
-
-    def _give_up(self, reason: str) -> None:
-        """Cut the connection in the middle of a request."""
-        if self._record is not None and not self._record.reason:
-            self._record.reason = reason
-        self._end_exchange()
-        self._finish_record()
-        self.close()
 
     def _end_exchange(self) -> None:
         exchange, self._exchange = self._exchange, None

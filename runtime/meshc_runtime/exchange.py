@@ -74,6 +74,7 @@ class Exchange:
         self._held = b""
         self._responded = False
         self._retries = 0
+        self._failed_at: set[str] = set()  # endpoints that gave no response
         self._retrying = False
         self._started = False
         self._over = False
@@ -136,6 +137,7 @@ class Exchange:
         """A try ended without a whole response."""
         if self._connection is not None:
             self._record.upstream = self._connection.address or self._record.upstream
+            self._failed_at.add(self._connection.address)
         self._connection = None
         self._metrics.upstream_failures.add((self._record.cluster, failure.value))
         if self._responded:
@@ -192,7 +194,7 @@ class Exchange:
 
     def _try(self) -> None:
         self._record.attempts += 1
-        self._connection = connection = self._cluster.acquire(self, self._method)
+        self._connection = connection = self._cluster.acquire(self, self._method, self._failed_at)
         if connection.ready:
             self.upstream_ready()
 
@@ -254,9 +256,8 @@ class Exchange:
         return True
 
     def _try_timed_out(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.abort()
+        if self._connection is not None:
+            self._connection.abort()
         self.upstream_failed(TryFailure.PER_TRY_TIMEOUT, "no response in time")
 
     def _total_timed_out(self) -> None:

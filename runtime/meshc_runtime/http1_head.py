@@ -72,7 +72,9 @@ _NOT_NOMINATED = frozenset(
 )
 _KNOWN: dict[bytes, _Kind] = {}
 _MAX_KNOWN = 4096
+_MAX_KNOWN_BYTES = 64
 _MAX_REMEMBERED = 2048
+_MAX_HOST_BYTES = 512
 
 
 class HttpError(Exception):
@@ -224,6 +226,7 @@ def _read_response_head(head: bytes, to_head: bool) -> ResponseHead:
         length = CHUNKED
     else:
         length = UNTIL_CLOSE if declared is None else declared
+    contradicts = status == 204 and (fields.chunked or bool(fields.length))  # its body may still come
     persistent = b"close" not in fields.nominated if minor == b"1" else b"keep-alive" in fields.nominated
     return ResponseHead(
         status=status,
@@ -231,7 +234,7 @@ def _read_response_head(head: bytes, to_head: bool) -> ResponseHead:
         lines=tuple(fields.kept()),
         length=length,
         declared_length=declared,
-        keep_alive=persistent and length != UNTIL_CLOSE,
+        keep_alive=persistent and length != UNTIL_CLOSE and not contradicts,
         grpc_status=fields.value_of(b"grpc-status"),
     )
 
@@ -326,22 +329,28 @@ def _learn(name: bytes) -> _Kind:
             kind = _Kind.IDENTITY
         elif alike is not None:
             kind = _Kind.LOOKALIKE
-    if len(_KNOWN) < _MAX_KNOWN:
+    if len(_KNOWN) < _MAX_KNOWN and len(name) <= _MAX_KNOWN_BYTES:
         _KNOWN[name] = kind
     return kind
 
 
-@lru_cache(maxsize=1024)
 def check_host(host: str) -> tuple[str, int | None]:
     """The lower-case name and the port of a Host value.
 
     Raises:
         HttpError: 400 when it is empty or is no host.
     """
+    return _read_host(host) if len(host) > _MAX_HOST_BYTES else _remembered_host(host)
+
+
+def _read_host(host: str) -> tuple[str, int | None]:
     match = _HOST.fullmatch(host)
     if match is None or (match[2] is not None and int(match[2]) > 65535):
         raise HttpError(400, "malformed Host")
     return match[1].lower(), None if match[2] is None else int(match[2])
+
+
+_remembered_host = lru_cache(maxsize=1024)(_read_host)
 
 
 def _origin_form(target: str, host: str) -> str:

@@ -161,7 +161,10 @@ class Loop:
 
     def _run_due(self) -> None:
         while self._calls:
-            self._calls.popleft()()
+            try:
+                self._calls.popleft()()
+            except Exception as error:  # as above
+                sys.stderr.write("".join(traceback.format_exception(error)))
         timers = self._timers
         while timers and timers[0].when <= self.now:
             timer = heapq.heappop(timers)

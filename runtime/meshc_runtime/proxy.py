@@ -36,6 +36,7 @@ from meshc_runtime.upstream import UpstreamCluster
 _SWEEP_SECONDS = 0.25
 _LOG_FLUSH_SECONDS = 0.1
 _ACCEPTS_PER_EVENT = 64
+_MAX_PAGES = 256
 
 
 class StartError(Exception):
@@ -304,6 +305,9 @@ class Proxy:
             self._accept_clients(False)
 
     def _accept_page(self, sock: socket.socket, pages: Pages) -> None:
+        if len(self._pages_open) >= _MAX_PAGES:
+            sock.close()  # whoever asks for pages must not take the descriptors that calls need
+            return
         connection = PageConnection(self.loop, pages, self._pages_open.discard)
         self._pages_open.add(connection)
         connection.attach(Stream(self.loop, sock, connection))
@@ -365,7 +369,7 @@ class Proxy:
 
     def _close(self) -> None:
         for connection in list(self._connections):
-            connection.close()
+            connection.give_up("the proxy stops")
         for page in list(self._pages_open):
             page.close()
         for listener in self._listeners.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import queue
 import socket
@@ -62,10 +63,10 @@ class Resolver:
             for host, answered in names.items():
                 addresses = lookup(host)
                 self._deliver(lambda answered=answered, addresses=addresses: answered(addresses))  # type: ignore[misc]
-            try:
+            with contextlib.suppress(queue.Empty):
                 go_on = self._wake.get(timeout=_REFRESH_SECONDS)
-            except queue.Empty:
-                go_on = True
+                while go_on:  # names that came together are asked for together
+                    go_on = self._wake.get_nowait()
 
 
 def lookup(host: str) -> list[str]:

@@ -24,8 +24,9 @@ Effect = Literal["allow", "deny"]
 
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 Milliseconds = Annotated[int, Field(ge=1, le=86_400_000)]
-Name = Annotated[str, Field(min_length=1, max_length=253)]
+Name = Annotated[str, Field(min_length=1, max_length=320)]  # a host, a port and what tells two apart
 HostName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9._-]+$|^\[[0-9a-f:.]+\]$")]
+ServerName = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$")]
 HeaderName = Annotated[str, Field(pattern=r"^[a-z0-9!#$%&'*+.^_`|~-]+$", max_length=256)]
 Method = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_-]*$", max_length=32)]
 SpiffeUri = Annotated[str, Field(pattern=r"^spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+$", max_length=2048)]
@@ -192,7 +193,7 @@ class InboundPort(_Part):
     service: Name
     number: PortNumber
     protocol: Protocol
-    server_name: HostName
+    server_name: ServerName
     app: Address
     rules: tuple[AuthorizationRule, ...] = ()
     limits: tuple[RateLimit, ...] = ()
@@ -279,7 +280,7 @@ class MeshTransport(_Part):
 
     kind: Literal["mesh"] = "mesh"
     spiffe_id: SpiffeUri
-    server_name: HostName
+    server_name: ServerName
 
 
 class TlsTransport(_Part):
@@ -289,7 +290,7 @@ class TlsTransport(_Part):
     """
 
     kind: Literal["tls"] = "tls"
-    server_name: HostName
+    server_name: ServerName
     minimum_version: Literal["1.2", "1.3"] = "1.2"
     ca_file: str | None = None
     dns_names: Annotated[tuple[HostName, ...], Field(min_length=1)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from meshc_runtime.balance import Rotation
@@ -49,14 +49,18 @@ class UpstreamUser(Protocol):
 
 
 class Endpoint:
-    """One address of a cluster, its idle connections and how many requests it runs."""
+    """One address of a cluster, its idle connections and how many requests it runs.
 
-    __slots__ = ("active", "address", "idle", "present")
+    It is `failing` from a connection that could not be made to the next one that could.
+    """
+
+    __slots__ = ("active", "address", "failing", "idle", "present")
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.address = address
         self.idle: list[UpstreamConnection] = []
         self.active = 0
+        self.failing = False
         self.present = True
 
     @property
@@ -107,10 +111,13 @@ class UpstreamCluster:
             if not is_literal(host):
                 resolver.watch(host, self._answer_for(host, port))
 
-    def acquire(self, user: UpstreamUser, method: str) -> UpstreamConnection:
-        """A connection for one request: an idle one, or one that will tell its user when it is ready."""
+    def acquire(self, user: UpstreamUser, method: str, avoid: Collection[str] = ()) -> UpstreamConnection:
+        """A connection for one request: an idle one, or one that will tell its user when it is ready.
+
+        Endpoints to `avoid` (as `host:port`) are passed over while there is another.
+        """
         if self.endpoints:
-            endpoint = self.endpoints[self._rotation.choose([known.active for known in self.endpoints])]
+            endpoint = self._choose(avoid)
             if endpoint.idle:
                 connection = endpoint.idle.pop()
                 connection.begin(user, method)
@@ -148,12 +155,23 @@ class UpstreamCluster:
                 waiting, self.waiting = self.waiting, []
                 for connection in waiting:
                     if self.endpoints:
-                        loads = [known.active for known in self.endpoints]
-                        connection.open(self.endpoints[self._rotation.choose(loads)])
+                        connection.open(self._choose())
                     else:
                         connection.fail_soon(TryFailure.CONNECT_FAILURE, "name does not resolve")
 
         return answered
+
+    def _choose(self, avoid: Collection[str] = ()) -> Endpoint:
+        endpoints = self.endpoints
+        others = [known for known in endpoints if known.text not in avoid] if avoid else []
+        if others:
+            return min(others, key=lambda known: known.active)
+        loads = [known.active for known in endpoints]
+        busiest = max(loads)
+        if busiest:
+            # What cannot be reached runs nothing, and must not for that get the turns of the others.
+            loads = [busiest if known.failing else known.active for known in endpoints]
+        return endpoints[self._rotation.choose(loads)]
 
     def _rebuild(self) -> None:
         known = {endpoint.address: endpoint for endpoint in self.endpoints}
@@ -307,6 +325,8 @@ class UpstreamConnection:
                 self._fail(TryFailure.CONNECT_FAILURE, f"TLS: {error}")
                 return
         self.ready = True
+        if self._endpoint is not None:
+            self._endpoint.failing = False
         if self._user is not None:
             self._user.upstream_ready()
 
@@ -391,6 +411,8 @@ class UpstreamConnection:
             user.upstream_finished()
 
     def _fail(self, failure: TryFailure, reason: str) -> None:
+        if failure is TryFailure.CONNECT_FAILURE and self._endpoint is not None:
+            self._endpoint.failing = True
         user, self._user = self._user, None
         self.discard()
         if user is not None:

@@ -245,6 +245,27 @@ def test_connect_failure(mesh: Outbound) -> None:
     assert any(record["attempts"] == 2 for record in mesh.proxy.log(lambda r: r["path"] == "/half-dead/a", 4))
 
 
+def test_a_retry_goes_to_another_endpoint_however_busy_that_is(mesh: Outbound) -> None:
+    """An endpoint that refuses connections runs no requests; that must not draw the retries to it."""
+    everyone = threading.Barrier(8)
+
+    def all_together(request: SeenRequest, sock: socket.socket) -> bytes | None:
+        everyone.wait(20)
+        return ok()
+
+    mesh.app.script = all_together
+    statuses: list[int] = []
+    threads = [threading.Thread(target=lambda: statuses.append(mesh.ask("/half-dead/busy").status)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert statuses == [200] * 8
+    attempts = [record["attempts"] for record in mesh.proxy.log(lambda r: r["path"] == "/half-dead/busy", 8)]
+    assert max(attempts) == 2
+    assert attempts.count(1) >= 2, "the endpoint that is reached has its turns"
+
+
 def test_budget_stops_retries(mesh: Outbound) -> None:
     mesh.app.script = in_turn(status(500), ok())
     assert mesh.ask("/no-budget/a").status == 500

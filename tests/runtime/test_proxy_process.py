@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -21,7 +22,7 @@ from support.proxy_app import ScriptedApp, SeenRequest, ok
 from support.proxy_authority import ProxyAuthority
 from support.proxy_mesh import callee, caller, plain_cluster, route, service
 from support.proxy_process import RunningProxy, proxy_command, proxy_environment
-from support.proxy_wire import Wire
+from support.proxy_wire import CutShortError, Wire
 
 
 def run(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -239,6 +240,36 @@ def test_drain_has_an_end(tmp_path: Path) -> None:
             time.sleep(0.01)
         proxy.process.send_signal(signal.SIGTERM)
         assert proxy.process.wait(20) == 0
+        (record,) = proxy.log()
+        assert (record["path"], record["reason"]) == ("/never", "the proxy stops")
+
+
+def test_an_interrupt_before_the_start_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted:
+        @property
+        def buffer(self) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin", Interrupted())
+    assert main(["-"]) == 130
+
+
+def test_pages_leave_room_for_calls(tmp_path: Path) -> None:
+    with ScriptedApp() as app, RunningProxy(simple(tmp_path, app.port), tmp_path / "web") as proxy:
+        for address in ("readiness", "metrics"):
+            pages = [Wire(proxy.addresses[address]) for _ in range(256)]
+            with Wire(proxy.addresses[address]) as one_more:
+                assert one_more.closed_by_peer()
+            with proxy.outbound() as wire:
+                assert wire.ask("GET", "/", "api").status == 200
+            for wire in pages:
+                wire.close()
+            for _ in range(200):
+                with contextlib.suppress(CutShortError, ConnectionError):
+                    assert proxy.page("readiness", "/ready").status == 200
+                    break
+            else:
+                raise AssertionError("no page is served any more")
 
 
 GUARDS = ConnectionGuards(

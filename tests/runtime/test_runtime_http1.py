@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshc_runtime import http1_head
 from meshc_runtime.http1_body import LAST_CHUNK, ChunkedBody, LengthBody, body_decoder, encode_chunk
 from meshc_runtime.http1_head import (
     CHUNKED,
@@ -13,6 +14,7 @@ from meshc_runtime.http1_head import (
     UNTIL_CLOSE,
     HttpError,
     RequestHead,
+    check_host,
     find_head_end,
     parse_request_head,
     parse_response_head,
@@ -185,7 +187,11 @@ def test_oversize_head_is_refused_whole_or_not() -> None:
         ("HEAD", "HTTP/1.1 200 OK|Content-Length: 5", 0, 5, True),
         ("HEAD", "HTTP/1.1 200 OK|Transfer-Encoding: chunked", 0, None, True),
         ("GET", "HTTP/1.1 304 Not Modified|Content-Length: 5", 0, 5, True),
-        ("GET", "HTTP/1.1 204 No Content|Content-Length: 5", 0, None, True),
+        ("GET", "HTTP/1.1 204 No Content", 0, None, True),
+        ("GET", "HTTP/1.1 204 No Content|Content-Length: 0", 0, None, True),
+        # Framing of a body that there must not be: should it come after all, it is nobody's next answer.
+        ("GET", "HTTP/1.1 204 No Content|Content-Length: 5", 0, None, False),
+        ("GET", "HTTP/1.1 204 No Content|Transfer-Encoding: chunked", 0, None, False),
         ("GET", "HTTP/1.1 200 OK|Content-Length: 5|Connection: close", 5, 5, False),
         ("GET", "HTTP/1.0 200 OK|Content-Length: 5", 5, 5, False),
         ("GET", "HTTP/1.0 200 OK|Content-Length: 5|Connection: keep-alive", 5, 5, True),
@@ -324,3 +330,14 @@ def test_any_bytes_give_a_head_or_a_refusal(text: str) -> None:
     except HttpError:
         return
     assert re.fullmatch(r"/[!-~]*", head.path)
+
+
+def test_what_is_remembered_of_heads_is_bounded_in_bytes_too() -> None:
+    """Names and hosts as long as a head may be must not stay in memory by the thousand."""
+    before = http1_head._remembered_host.cache_info().currsize
+    for number in range(50):
+        name, host = f"X-{number}-" + "n" * 5_000, f"{number}." + "h" * 5_000
+        assert request(f"Host: {host}", f"{name}: 1").headers()[name.lower()] == [b"1"]
+        assert check_host(host) == (host, None)
+    assert max(map(len, http1_head._KNOWN)) <= 64
+    assert http1_head._remembered_host.cache_info().currsize == before

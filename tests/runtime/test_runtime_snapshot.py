@@ -41,6 +41,10 @@ def document() -> dict[str, Any]:
     return loaded
 
 
+def mesh_transport(server_name: str) -> dict[str, str]:
+    return {"kind": "mesh", "spiffe_id": "spiffe://shop.example/ns/a/sa/b", "server_name": server_name}
+
+
 def test_text_round_trip_and_schema() -> None:
     text = render_snapshot(web())
     assert parse_snapshot(text) == web()
@@ -81,6 +85,10 @@ def test_text_that_is_no_snapshot(text: str | bytes, message: str) -> None:
         (lambda d: d["outbound"][0]["routes"][0].update(timeout_ms=0), "timeout_ms"),
         (lambda d: d["outbound"][0]["routes"][0]["path"].update(kind="glob"), "glob"),
         (lambda d: d["outbound"][0].update(hosts=["API"]), "hosts"),
+        # OpenSSL and IDNA would raise on these in the middle of a call.
+        (lambda d: d["clusters"][0].update(transport=mesh_transport("a..b")), "server_name"),
+        (lambda d: d["clusters"][0].update(transport=mesh_transport(".a")), "server_name"),
+        (lambda d: d["clusters"][0].update(transport=mesh_transport("a" * 64)), "server_name"),
         (lambda d: d["workload"].update(spiffe_id="spiffe://other/ns/a/sa/b"), "trust domain"),
         (lambda d: d["workload"].update(spiffe_id="https://shop.example/a"), "spiffe_id"),
     ],

@@ -15,7 +15,7 @@ from meshc_runtime import snapshot as out
 T = TypeVar("T", Rule, Limit)
 
 _LONGEST_ID = 250
-"""The snapshot's bound on names, less room to tell two apart."""
+"""Below the snapshot's bound on names (320), so that there is room to tell many apart."""
 _DIGEST = 16
 
 

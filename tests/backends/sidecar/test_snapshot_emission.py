@@ -162,6 +162,20 @@ def test_a_long_id_stays_its_own() -> None:
     assert ids == [rule.id for rule in snapshot(a_mesh, "api").inbound[0].rules]
 
 
+def test_many_rules_of_one_long_id_stay_apart() -> None:
+    rules = tuple(allow("web", "api", match(f"/{number}"), named="x" * 400) for number in range(12))
+    ids = [rule.id for rule in snapshot(mesh(rules=rules), "api").inbound[0].rules]
+    assert len(set(ids)) == 12
+
+
+def test_the_longest_host_with_its_port_is_a_name_too() -> None:
+    host = ".".join("abcdefgh"[number] * 63 for number in range(3)) + "." + "z" * 61
+    assert len(host) == 253
+    far = replace(STRIPE, hosts=(host,), tls=None)
+    web = snapshot(mesh(externals=(far,), rules=(allow("web", "stripe", port=443),)), "web")
+    assert [cluster.name for cluster in web.clusters] == [f"{host}:443"]
+
+
 def test_routes_end_with_everything_else_and_carry_settings() -> None:
     stated = settings(
         timeout_ms=1500, limit=2, on=("s503", "reset"), budget_percent=20, per_try_ms=400, backoff_ms=(10, 90)
