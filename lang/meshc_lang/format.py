@@ -13,6 +13,19 @@ from typing import TypeVar, assert_never
 
 from meshc_lang.layout import Layout, Render
 from meshc_lang.source import Span
+from meshc_lang.tree.claim import (
+    AllowedVerdict,
+    AssertDecl,
+    ByVerdict,
+    CaseDecl,
+    DeniedVerdict,
+    NeverClaim,
+    OnlyClaim,
+    RoutedVerdict,
+    SettingVerdict,
+    TestDecl,
+    Verdict,
+)
 from meshc_lang.tree.declaration import (
     EditionDecl,
     ExternalDecl,
@@ -44,6 +57,7 @@ from meshc_lang.tree.policy import (
     Matcher,
     NamedPeer,
     Not,
+    PathName,
     PathPattern,
     PeerRef,
     Present,
@@ -55,25 +69,15 @@ from meshc_lang.tree.policy import (
 )
 from meshc_lang.tree.statement import (
     AllowDecl,
-    AllowedVerdict,
     AnyStatement,
-    AssertDecl,
-    CaseDecl,
     DefaultsDecl,
-    DeniedVerdict,
     DenyDecl,
     EdgeDecl,
     LimitDecl,
-    NeverClaim,
-    OnlyClaim,
     RouteDecl,
-    RoutedVerdict,
     RuleDecl,
-    SettingVerdict,
-    Target,
-    TestDecl,
-    Verdict,
 )
+from meshc_lang.tree.target import Target
 from meshc_lang.tree.value import (
     Block,
     Decimal,
@@ -141,7 +145,7 @@ class _Writer(Layout):
                 head = f"route {node.service}{port} "
                 return head + self._lines_of(node.rules, self.rule, node.port or node.service, node, before + head)
             case LimitDecl():
-                burst = f" burst {node.burst.value}" if node.burst else ""
+                burst = f" burst {node.burst.span.text}" if node.burst else ""
                 per = f" per {_attribute(node.per)}" if node.per else ""
                 return f"limit {_flow(node.flow)} {node.rate.text}{burst}{per}"
             case AssertDecl():
@@ -150,7 +154,7 @@ class _Writer(Layout):
                 head = f"test {node.name.span.text} "
                 return head + self._lines_of(node.cases, self.case, node.name, node, before + head)
             case _:
-                assert_never(node)
+                raise NotImplementedError(type(node).__name__)
 
     def _lines_of(self, items: Sequence[_Item], render: Render[_Item], last: Node, whole: Node, before: str) -> str:
         """Print the rules or cases that stand in braces behind the node `last`."""
@@ -222,6 +226,8 @@ class _Writer(Layout):
             case SettingVerdict():
                 head = f"{node.name} "
                 return head + self.value(node.value, before + head)
+            case ByVerdict():
+                return f"by {node.name}"
             case _:
                 assert_never(node)
 
@@ -235,7 +241,7 @@ class _Writer(Layout):
             case OnlyClaim() as claim:
                 return f"assert only {_peer(claim.caller)} -> {_peer(claim.callee)}"
             case _:
-                assert_never(node.claim)
+                raise NotImplementedError(type(node.claim).__name__)
 
     def _granting(self, before: str, head: str, flow: Flow, grants: tuple[Grant, ...], end: Span, whole: Span) -> str:
         """Print grants behind a colon or in braces, as they were written; `end` is what follows, or the whole."""
@@ -377,7 +383,9 @@ def _matcher(node: Matcher) -> str:
             assert_never(node)
 
 
-def _path(node: PathPattern | RegexPattern) -> str:
+def _path(node: PathPattern | RegexPattern | PathName) -> str:
+    if isinstance(node, PathName):
+        return node.name.text
     return node.text if isinstance(node, PathPattern) else f"~{node.pattern.span.text}"
 
 

@@ -11,6 +11,17 @@ from meshc_lang.codes import syntax
 from meshc_lang.policy_builder import PolicyBuilder
 from meshc_lang.request import Request
 from meshc_lang.source import Span
+from meshc_lang.tree.claim import (
+    AllowedVerdict,
+    AssertDecl,
+    CaseDecl,
+    DeniedVerdict,
+    NeverClaim,
+    OnlyClaim,
+    RoutedVerdict,
+    SettingVerdict,
+    TestDecl,
+)
 from meshc_lang.tree.declaration import (
     EditionDecl,
     ExternalDecl,
@@ -34,24 +45,15 @@ from meshc_lang.tree.policy import (
 )
 from meshc_lang.tree.statement import (
     AllowDecl,
-    AllowedVerdict,
     AnyStatement,
-    AssertDecl,
-    CaseDecl,
     DefaultsDecl,
-    DeniedVerdict,
     DenyDecl,
     EdgeDecl,
     LimitDecl,
-    NeverClaim,
-    OnlyClaim,
     RouteDecl,
-    RoutedVerdict,
     RuleDecl,
-    SettingVerdict,
-    Target,
-    TestDecl,
 )
+from meshc_lang.tree.target import Target
 
 _Children = list[Any]
 _Pairs = tuple[tuple[str, str], ...]

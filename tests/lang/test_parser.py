@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from meshc_lang.codes import syntax
 from meshc_lang.parser import parse, parse_request
 from meshc_lang.source import SourceText
+from meshc_lang.tree import claim as claim_
 from meshc_lang.tree import statement as st_
 from meshc_lang.tree.declaration import MeshDecl, ServiceDecl
 from meshc_lang.tree.dump import dump
@@ -204,7 +205,7 @@ def test_a_request_prints_as_it_was_written(text: str) -> None:
     assert request.text == text
     assert parse_request(f"  {text} \n")[0] == request
     (test,) = read(f'test "t" {{\n  {text} is allowed\n}}').statements
-    assert isinstance(test, st_.TestDecl)
+    assert isinstance(test, claim_.TestDecl)
     assert test.cases[0].request == request
 
 

@@ -12,7 +12,7 @@ from meshc_lang.codes.code import Code
 from meshc_lang.diagnostic import Diagnostic, Severity
 from meshc_lang.parser import parse
 from meshc_lang.source import SourceText
-from meshc_lang.tree import statement
+from meshc_lang.tree import claim, statement
 from meshc_lang.tree.file import SourceFile
 from support.findings import applied, findings_text
 
@@ -91,7 +91,7 @@ def test_every_faulty_line_of_a_block_is_told() -> None:
 def test_a_test_that_asks_for_odd_targets_does_not_upset_the_reading_of_a_broken_file() -> None:
     file, problems = read('test "odd" {\n  web -> api GET /{ is denied\n  web -> api GET /"# is denied\n}\nallow web\n')
     assert [problem.primary.first.line for problem in problems] == [5]
-    assert isinstance(file.statements[0], statement.TestDecl)
+    assert isinstance(file.statements[0], claim.TestDecl)
     assert [case.request.path for case in file.statements[0].cases] == ["/{", '/"#']
 
 

@@ -26,9 +26,10 @@ from meshc_compiler.request import check_request
 from meshc_compiler.resolve.peer import CalleeEnd, CallerEnd, Landscape, PeerResolver
 from meshc_lang.codes import names, units
 from meshc_lang.diagnostic import Label
-from meshc_lang.tree.statement import (
+from meshc_lang.tree.claim import (
     AllowedVerdict,
     AssertDecl,
+    ByVerdict,
     CaseDecl,
     DeniedVerdict,
     NeverClaim,
@@ -62,6 +63,8 @@ def lower_assertion(statement: AssertDecl, resolver: PeerResolver, findings: Fin
                 origin=statement.span,
             ),
         )
+    if not isinstance(claim, NeverClaim):
+        raise NotImplementedError(type(claim).__name__)
     caller, callee = resolver.caller(claim.flow.caller), resolver.callee(claim.flow.callee)
     by_ports: dict[tuple[tuple[str, ServicePort], ...], list[RequestMatch]] = {}
     for matcher in _matchers(claim, callee, findings):
@@ -172,6 +175,8 @@ def _expectation(verdict: Verdict, case: CaseDecl, landscape: Landscape, finding
                 return ExpectRetries(limit=value.value, origin=verdict.span)
             wrong_type(findings, "`retry`", "the number of extra tries, for example `1`, or `off`", value)
             return None
+        case ByVerdict():
+            raise NotImplementedError(type(verdict).__name__)
         case SettingVerdict():
             word = verdict.name.text
             if word in _LATER:

@@ -97,7 +97,9 @@ def _rpc_path(service: str, method: str) -> PathTemplate:
     return PathTemplate((Segment(SegmentKind.LITERAL, service), last))
 
 
-def lower_path(pattern: tree.PathPattern | tree.RegexPattern, findings: Findings) -> PathMatch | Poisoned:
+def lower_path(
+    pattern: tree.PathPattern | tree.RegexPattern | tree.PathName, findings: Findings
+) -> PathMatch | Poisoned:
     """Return a template or a regular expression, or tell what is wrong with it."""
     match pattern:
         case tree.PathPattern():
@@ -122,6 +124,9 @@ def lower_path(pattern: tree.PathPattern | tree.RegexPattern, findings: Findings
                 findings.add(units.INVALID_REGEX, message, pattern.pattern.span)
                 return None
             return PathRegex(text)
+        case tree.PathName():
+            # A name that is left stands for no path, which another finding tells.
+            return None
         case _:
             assert_never(pattern)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import assert_never
 
 from meshc_compiler.finding import Findings
 from meshc_compiler.ir.claim import Assertion, Example
@@ -22,18 +21,9 @@ from meshc_compiler.resolve.symbol import SymbolKind, SymbolTable, collect_symbo
 from meshc_lang.codes import names, units
 from meshc_lang.diagnostic import Diagnostic
 from meshc_lang.source import SourceText
+from meshc_lang.tree.claim import AssertDecl, TestDecl
 from meshc_lang.tree.declaration import EditionDecl, ExternalDecl, GroupDecl, MeshDecl, ServiceDecl
-from meshc_lang.tree.statement import (
-    AllowDecl,
-    AnyStatement,
-    AssertDecl,
-    DefaultsDecl,
-    DenyDecl,
-    EdgeDecl,
-    LimitDecl,
-    RouteDecl,
-    TestDecl,
-)
+from meshc_lang.tree.statement import AllowDecl, AnyStatement, DefaultsDecl, DenyDecl, EdgeDecl, LimitDecl, RouteDecl
 
 MOST_EDGES = 100_000
 """The most pairs that one `edge` statement may stand for."""
@@ -136,7 +126,7 @@ class _Sentences:
                 self.mentions_ingress |= any(example.request.caller == INGRESS for example in examples)
                 self.examples += examples
             case _:
-                assert_never(statement)
+                raise NotImplementedError(type(statement).__name__)
 
     def _defaults(self, statement: DefaultsDecl) -> None:
         name = statement.scope

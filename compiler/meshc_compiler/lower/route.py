@@ -21,7 +21,9 @@ from meshc_compiler.resolve.symbol import SymbolKind, SymbolTable
 from meshc_lang.codes import names, routing, units
 from meshc_lang.diagnostic import Label
 from meshc_lang.tree.node import Name
-from meshc_lang.tree.statement import RouteDecl, RuleDecl, Target
+from meshc_lang.tree.statement import RouteDecl, RuleDecl
+from meshc_lang.tree.target import Target
+from meshc_lang.tree.value import Percent
 from meshc_lang.units import print_percent
 
 _UNKNOWN = object()
@@ -238,7 +240,10 @@ def _shares(declaration: RuleDecl, findings: Findings) -> list[int] | None:
     if len(targets) == 1 and targets[0].share is None:
         return [WHOLE]
     missing = [target for target in targets if target.share is None]
-    shares = [target.share.millionths for target in targets if target.share is not None]
+    if any(isinstance(target.share, Name) for target in targets):
+        # A name that is left stands for no share, which another finding tells.
+        return None
+    shares = [target.share.millionths for target in targets if isinstance(target.share, Percent)]
     total = sum(shares)
     span = targets[0].span.to(targets[-1].span)
     if missing:

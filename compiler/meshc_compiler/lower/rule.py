@@ -23,6 +23,7 @@ from meshc_compiler.resolve.peer import CalleeEnd, PeerResolver
 from meshc_lang.codes import names, units
 from meshc_lang.diagnostic import Label
 from meshc_lang.source import Span
+from meshc_lang.tree.node import Name
 from meshc_lang.tree.policy import AttributeKind, Grant
 from meshc_lang.tree.statement import AllowDecl, DenyDecl, LimitDecl
 from meshc_lang.units import print_rate
@@ -192,6 +193,9 @@ def lower_limit(statement: LimitDecl, resolver: PeerResolver, findings: Findings
     caller = resolver.caller(statement.flow.caller)
     callee = resolver.callee(statement.flow.callee)
     rate, burst = statement.rate, statement.burst
+    if isinstance(rate, Name) or isinstance(burst, Name):
+        # A name that is left stands for no value, which another finding tells.
+        return ()
     amount = rate.amount if burst is None else burst.value
     sound = True
     for what, number, span in (

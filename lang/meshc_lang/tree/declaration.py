@@ -1,13 +1,13 @@
-"""Statements that bring names into being: edition, mesh, service, external, group."""
+"""Statements that bring names into being: edition, import, mesh, service, external, group, jwt, let."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from meshc_lang.tree.node import Name, Node
-from meshc_lang.tree.policy import Condition, PeerRef
-from meshc_lang.tree.value import Block, Integer
+from meshc_lang.tree.node import Name, Node, Text
+from meshc_lang.tree.policy import Condition, NamedPeer, PeerRef
+from meshc_lang.tree.value import Block, Integer, Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,19 @@ class EditionDecl(Statement):
     """`edition 2026`."""
 
     year: Integer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportDecl(Statement):
+    """`import "lib.mesh"`, `import kubernetes "manifests/"`, `import proto "pay.proto" for payments`.
+
+    `kind` is `kubernetes`, `proto` or `openapi`; None means another file of the language. `service` (perhaps with a
+    port behind a dot) is whose rpcs or paths the file declares.
+    """
+
+    kind: Name | None
+    path: Text
+    service: NamedPeer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,3 +101,19 @@ class GroupDecl(Statement):
 
     name: Name
     members: GroupExpression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JwtDecl(Statement):
+    """`jwt NAME { issuer, audiences, jwks }`: whose end-user tokens are trusted."""
+
+    name: Name
+    body: Block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetDecl(Statement):
+    """`let NAME = VALUE`: a name for a value."""
+
+    name: Name
+    value: Value

@@ -52,7 +52,7 @@ class HttpMatcher(Node):
     """`GET|HEAD /x/**`, `* /x`, `/x`, `GET ~"regex"`: methods (empty means any) and a path."""
 
     methods: tuple[Name, ...]
-    path: PathPattern | RegexPattern
+    path: PathPattern | RegexPattern | PathName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,13 @@ class RegexPattern(Node):
     """`~"…"`: a regular expression (RE2) that must match the whole path."""
 
     pattern: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathName(Node):
+    """`GET base`: the name of a `let` or of a template's parameter that stands for a path."""
+
+    name: Name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +106,15 @@ class AttributeKind(StrEnum):
     CLAIM = "claim"
     COOKIE = "cookie"
     FIELD = "field"
-    """`a.b`: a property of the program, as `service.pci`."""
+    """`a.b`: a property of the program, as `service.pci` or `edge.timeout`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute(Node):
-    """`header "x-beta"` or `service.pci`; of a field, `key` is what stands behind the dot and `owner` before it."""
+    """`header "x-beta"` or `service.pci`; of a field, `owner` stands before the first dot and `key` behind it.
+
+    A field's key may have dots of its own, as in `edge.retry.limit`.
+    """
 
     kind: AttributeKind
     key: str

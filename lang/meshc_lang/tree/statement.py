@@ -1,15 +1,26 @@
-"""Statements about edges: allow and deny, settings, routes, limits; and what must hold: asserts and tests."""
+"""Statements about edges: allow and deny, settings, routes, limits, shadow traffic, faults; templates and overlays."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from meshc_lang.request import Request
-from meshc_lang.tree.declaration import EditionDecl, ExternalDecl, GroupDecl, MeshDecl, ServiceDecl, Statement
+from meshc_lang.tree.claim import AssertDecl, TestDecl
+from meshc_lang.tree.declaration import (
+    EditionDecl,
+    ExternalDecl,
+    GroupDecl,
+    ImportDecl,
+    JwtDecl,
+    LetDecl,
+    MeshDecl,
+    ServiceDecl,
+    Statement,
+)
 from meshc_lang.tree.node import Name, Node, Text
-from meshc_lang.tree.policy import Attribute, Condition, Flow, Grant, Matcher, PeerRef
-from meshc_lang.tree.value import Block, Integer, Percent, Rate, Value
+from meshc_lang.tree.policy import Attribute, Condition, Flow, Grant, Matcher
+from meshc_lang.tree.target import Answer, Target
+from meshc_lang.tree.value import Block, Integer, Rate, Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,21 +59,16 @@ class EdgeDecl(Statement):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target(Node):
-    """`v1 95%`, `api.v2`: where a route sends, and which share of it."""
-
-    name: Name
-    part: Name | None = None
-    share: Percent | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleDecl(Node):
-    """One line of a route: `MATCHER if … => TARGETS as NAME over NAME { settings }`."""
+    """One line of a route: `MATCHER if … => TARGETS as NAME over NAME { settings }`.
+
+    With an `answer` the request goes nowhere, and there are no targets.
+    """
 
     matcher: Matcher
     guard: Condition | None = None
-    targets: tuple[Target, ...]
+    targets: tuple[Target, ...] = ()
+    answer: Answer | None = None
     name: Name | None = None
     over: tuple[Name, ...] = ()
     body: Block | None = None
@@ -79,101 +85,111 @@ class RouteDecl(Statement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitDecl(Statement):
-    """`limit A -> B 500/s burst 100 per header "x-user"`."""
+    """`limit A -> B 500/s burst 100 per header "x-user"`; rate and burst may be names of values."""
 
     flow: Flow
-    rate: Rate
-    burst: Integer | None = None
+    rate: Rate | Name
+    burst: Integer | Name | None = None
     per: Attribute | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NeverClaim(Node):
-    """`never A -> B : grants`; with no grants, nothing at all."""
+class MirrorDecl(Statement):
+    """`mirror api GET /v1/** if … => api.v2 5%`: a copy of a share of the requests, whose answers nobody sees."""
 
-    flow: Flow
-    grants: tuple[Grant, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnlyClaim(Node):
-    """`only A -> B`: nobody but A may call B."""
-
-    caller: PeerRef
-    callee: PeerRef
-
-
-Claim: TypeAlias = NeverClaim | OnlyClaim
-"""What an assert states."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssertDecl(Statement):
-    """`assert CLAIM because "…"`: proved on every build."""
-
-    claim: Claim
-    because: Text | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllowedVerdict(Node):
-    """`allowed`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeniedVerdict(Node):
-    """`denied`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoutedVerdict(Node):
-    """`routed v1`."""
-
+    service: Name
+    port: Name | None = None
+    matcher: Matcher
+    guard: Condition | None = None
     target: Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SettingVerdict(Node):
-    """`timeout 4s`: the effective value of a setting."""
+class FaultDecl(Statement):
+    """`fault NAME on A -> B { delay: 500ms, abort: 503, percent: 5% }`."""
 
     name: Name
+    flow: Flow
+    body: Block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SloDecl(Statement):
+    """`slo SERVICE { availability, window, latency-p99 }`: objectives."""
+
+    service: Name
+    body: Block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateDecl(Statement):
+    """`template NAME(a, b) { statements }`: statements that `use` writes out with values for the names."""
+
+    name: Name
+    parameters: tuple[Name, ...]
+    body: tuple[AnyStatement, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseDecl(Statement):
+    """`use NAME(x, y)`."""
+
+    name: Name
+    arguments: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ref(Node):
+    """`api.route.canary`: the path to one named thing of the program."""
+
+    parts: tuple[Name, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetItem(Statement):
+    """`set api.route.canary: [50%, 50%]`: another value for what a path names."""
+
+    ref: Ref
     value: Value
 
 
-Verdict: TypeAlias = AllowedVerdict | DeniedVerdict | RoutedVerdict | SettingVerdict
-"""What a test expects of a request."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropItem(Statement):
+    """`drop api.route.canary`: takes away what a path names."""
+
+    ref: Ref
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaseDecl(Node):
-    """One line of a test: a request and what is expected of it."""
+class OverlayDecl(Statement):
+    """`overlay NAME { set …, drop …, and statements }`: an environment, as a change of the program."""
 
-    request: Request
-    flow: Flow
-    verdicts: tuple[Verdict, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestDecl(Statement):
-    """`test "…" { cases }`."""
-
-    name: Text
-    cases: tuple[CaseDecl, ...]
+    name: Name
+    items: tuple[AnyStatement | SetItem | DropItem, ...]
 
 
 AnyStatement: TypeAlias = (
     EditionDecl
+    | ImportDecl
     | MeshDecl
     | ServiceDecl
     | ExternalDecl
     | GroupDecl
+    | JwtDecl
+    | LetDecl
+    | TemplateDecl
+    | UseDecl
     | AllowDecl
     | DenyDecl
     | DefaultsDecl
     | EdgeDecl
     | RouteDecl
     | LimitDecl
+    | MirrorDecl
+    | FaultDecl
+    | SloDecl
     | AssertDecl
     | TestDecl
+    | OverlayDecl
 )
 """Every statement of the language."""
