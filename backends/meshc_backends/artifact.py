@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 
 from meshc_lang.diagnostic import Diagnostic
+from meshc_lang.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +10,7 @@ from typing import Protocol
 from meshc_backends.artifact import Artifact, Emission
 from meshc_backends.placement import Placement
 from meshc_compiler.ir.mesh import MeshIndex
+from meshc_lang.record import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from meshc_backends.registry import Target, plan
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_lang.codes.targets import OUTPUT_HOLDS_AUTHORITY, OUTPUT_UNWRITABLE
 from meshc_lang.diagnostic import Diagnostic, has_errors
+from meshc_lang.record import dataclass
 
 __all__ = ["BuildInput", "BuildResult", "build", "emit", "read_bundle"]
 
@@ -35,7 +35,7 @@ class BuildInput:
     tests: tuple[int, int]
     authority: Path
     now: datetime
-    placement: Placement = KubernetesPlacement()  # noqa: RUF009 - it has no state
+    placement: Placement = KubernetesPlacement()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

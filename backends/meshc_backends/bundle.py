@@ -13,7 +13,6 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from meshc_backends.finding import finding, reason_of
 from meshc_backends.manifest import MANIFEST_NAME, PUBLIC_MODE, SECRET_MODE, Manifest
 from meshc_lang.codes.targets import BUNDLE_DAMAGED, OUTPUT_IN_THE_WAY, OUTPUT_NOT_A_BUNDLE, OUTPUT_UNWRITABLE
 from meshc_lang.diagnostic import Diagnostic
+from meshc_lang.record import dataclass
 
 _DIRECTORY_MODE, _SECRET_DIRECTORY_MODE = 0o755, 0o700
 _FLUSHERS = 16

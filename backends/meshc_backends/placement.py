@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from meshc_compiler.ir.mesh import INGRESS
 from meshc_compiler.ir.workload import External, Service, ServicePort, Workload
+from meshc_lang.record import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, order=True)

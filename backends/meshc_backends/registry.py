@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import cast
 
 from meshc_backends.backend import Backend
+from meshc_lang.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from meshc_backends.certificates.inspection import CertificateSummary, inspect_certificates
 from meshc_backends.finding import reason_of
+from meshc_lang.record import dataclass
 
 _LARGEST = 1 << 20
 

@@ -7,7 +7,6 @@ import stat
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from meshc_backends.finding import finding, reason_of
@@ -17,6 +16,7 @@ from meshc_lang.codes.targets import OUTPUT_UNWRITABLE
 from meshc_lang.diagnostic import Diagnostic, has_errors
 from meshc_lang.format import format_file
 from meshc_lang.parser import parse
+from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText
 from meshc_lang.tree.file import SourceFile
 

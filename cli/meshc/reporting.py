@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import Literal, TextIO
 
 from meshc.render.terminal import Ink, Terminal, terminal_of
 from meshc.render.text import render_diagnostic, render_line, summary
 from meshc_lang.diagnostic import Diagnostic, Severity, in_order
+from meshc_lang.record import dataclass
 
 _WEIGHT = {Severity.ERROR: 2, Severity.WARNING: 1, Severity.INFO: 0}
 

@@ -8,7 +8,6 @@ are those of an allowed request.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
@@ -20,6 +19,7 @@ from meshc_compiler.ir.route import WHOLE, Destination, RouteRule
 from meshc_compiler.ir.setting import NOTHING_STATED, Settings
 from meshc_compiler.ir.workload import ServicePort
 from meshc_compiler.path import canonical_path, path_matches
+from meshc_lang.record import dataclass
 from meshc_lang.request import PLAINTEXT, Request
 
 Headers = tuple[tuple[str, str], ...]

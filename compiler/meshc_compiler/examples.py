@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import assert_never
 
 from meshc_compiler.evaluate import Decision, Reason, evaluate
@@ -16,6 +15,7 @@ from meshc_compiler.ir.claim import (
     ExpectTimeout,
 )
 from meshc_compiler.ir.mesh import MeshIndex
+from meshc_lang.record import dataclass
 from meshc_lang.source import Span
 from meshc_lang.units import print_duration, print_percent
 

@@ -7,7 +7,6 @@ import re
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -15,6 +14,7 @@ from meshc_compiler.finding import Findings
 from meshc_lang.codes import reading
 from meshc_lang.diagnostic import Diagnostic, has_errors
 from meshc_lang.parser import parse
+from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText, Span
 from meshc_lang.tree.file import SourceFile
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from meshc_compiler.checks import CHECKS
 from meshc_compiler.checks.subject import CheckSubject
@@ -13,6 +12,7 @@ from meshc_compiler.ir.mesh import Mesh, MeshIndex
 from meshc_compiler.loader import DiskReader, Program, SourceReader, load
 from meshc_compiler.lower.program import LoweredProgram, lower_program
 from meshc_lang.diagnostic import Diagnostic, has_errors, in_order
+from meshc_lang.record import dataclass
 
 STAGES = ("load", "lower", "check")
 """What happens to a program, in order: a stage with errors is the last, but for those that read what there is."""

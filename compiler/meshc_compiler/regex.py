@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, product
 from typing import TypeAlias, assert_never
+
+from meshc_lang.record import dataclass
 
 LONGEST = 1000
 """The most characters of an expression, and the most repetitions of a part: RE2 takes no more repetitions."""

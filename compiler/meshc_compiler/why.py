@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from meshc_compiler.evaluate import Decision, Reason, evaluate, port_of, stated_settings
@@ -20,6 +20,7 @@ from meshc_compiler.path import path_matches
 from meshc_compiler.request import resolve_request
 from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix
 from meshc_lang.parser import parse_request
+from meshc_lang.record import dataclass
 from meshc_lang.request import Request
 from meshc_lang.source import Span
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from meshc_lang.codes.code import Code, Severity
+from meshc_lang.record import dataclass, field
 from meshc_lang.request import Request
 from meshc_lang.source import Span
 

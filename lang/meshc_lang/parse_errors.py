@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 
 from meshc_lang.codes import syntax
 from meshc_lang.codes.code import Code
 from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix
 from meshc_lang.expectations import VALUES, can_end, needed
 from meshc_lang.misspelt_quantity import explain_number
+from meshc_lang.record import dataclass
 from meshc_lang.recovery import STATEMENTS, UNSUPPORTED
 from meshc_lang.source import SourceText, Span
 from meshc_lang.suggestion import suggest

@@ -8,6 +8,7 @@ import dataclasses
 from typing import Any
 
 from meshc_lang.codes import syntax
+from meshc_lang.record import dataclass
 from meshc_lang.source import Span
 from meshc_lang.tree.node import Name, Text
 from meshc_lang.tree.policy import (
@@ -42,7 +43,7 @@ _Children = list[Any]
 _MOST_NEGATIONS = 16
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Grants:
     """The grants of a statement and where they stand, colon or braces included."""
 

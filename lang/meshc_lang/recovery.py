@@ -7,10 +7,10 @@ balance, indentation tells which one is to blame.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from meshc_lang.codes import syntax
 from meshc_lang.diagnostic import Diagnostic, Label
+from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText, Span
 
 __all__ = ["STATEMENTS", "UNSUPPORTED", "Chunk", "cut"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 
+from meshc_lang.record import dataclass, field
 from meshc_lang.source import Span
 
 PLAINTEXT = "plaintext"

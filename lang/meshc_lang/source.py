@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import bisect
-from dataclasses import dataclass, field
 from functools import cached_property
+
+from meshc_lang.record import dataclass, field
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from meshc_lang.codes import syntax
 from meshc_lang.policy_builder import PolicyBuilder
+from meshc_lang.record import dataclass
 from meshc_lang.request import Request
 from meshc_lang.source import Span
 from meshc_lang.tree.claim import (
@@ -62,7 +63,7 @@ _MOST_OPERATORS = 200
 """How many `|` and `-` one group may chain: the tree is as deep as they are many, and a list says it better."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _RequestWords:
     """What a request says besides who calls whom."""
 

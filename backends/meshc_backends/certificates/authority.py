@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from meshc_backends.certificates.strongroom import AuthorityRefusedError, Strong
 from meshc_backends.certificates.svid import authority_faults, authority_trust_domain, is_issued_by
 from meshc_lang.codes import targets
 from meshc_lang.diagnostic import Diagnostic
+from meshc_lang.record import dataclass
 
 # A key and its certificate are one file: replaced in one step, they can never be from two different makings.
 ROOT = "root-with-key.pem"

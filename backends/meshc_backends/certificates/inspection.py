@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
@@ -15,6 +14,7 @@ from meshc_backends.certificates.svid import (
     leaf_faults,
     leaf_identity,
 )
+from meshc_lang.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

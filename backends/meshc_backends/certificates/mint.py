@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -13,6 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from meshc_backends.certificates.life import CertificateLife
 from meshc_compiler.ir.identity import SpiffeId
+from meshc_lang.record import dataclass, field
 
 _LONGEST_NAME = 38
 """Characters of a trust domain that go into a common name, which holds 64 at most (RFC 5280, appendix A.1)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from meshc_backends.envoy.address import socket_address
 from meshc_backends.envoy.cluster import admin_cluster, application_cluster, external_cluster, service_cluster
@@ -14,6 +13,7 @@ from meshc_backends.envoy.tcp import outbound_tcp_listener
 from meshc_backends.envoy.virtual_host import external_domains, external_host, service_host, stranger_host
 from meshc_backends.placement import Listeners, Placement, host_names
 from meshc_compiler.ir.slice import OutboundExternal, OutboundService, WorkloadSlice
+from meshc_lang.record import dataclass
 from meshc_lang.source import Span
 
 

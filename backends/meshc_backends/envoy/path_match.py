@@ -7,11 +7,11 @@ cannot drift apart.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from meshc_backends.envoy.message import Message
 from meshc_compiler.ir.match import PathMatch, PathRegex, PathTemplate, Segment, SegmentKind
+from meshc_lang.record import dataclass
 
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _ESCAPED_BY_ENVOY = {ord(char): f"%{ord(char):02X}" for char in '"<>^`{|}'}

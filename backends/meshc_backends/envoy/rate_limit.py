@@ -7,11 +7,11 @@ certificate. Buckets live in one Envoy process.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from meshc_backends.envoy.message import Message, typed
 from meshc_backends.envoy.names import unique_names
 from meshc_compiler.ir.policy import AnyCaller, Limit
+from meshc_lang.record import dataclass
 
 RATE_LIMIT_FILTER = "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
 

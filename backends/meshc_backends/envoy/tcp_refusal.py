@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from meshc_backends.envoy.refusal import cannot_hold, nowhere
 from meshc_backends.placement import Address, Placement
@@ -11,6 +10,7 @@ from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.slice import WorkloadSlice
 from meshc_lang.codes.targets import ENVOY_PORT_TAKEN
 from meshc_lang.diagnostic import Diagnostic, Label
+from meshc_lang.record import dataclass
 from meshc_lang.source import Span
 
 EVERYTHING = RequestMatch()

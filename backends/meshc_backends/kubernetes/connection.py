@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from meshc_backends.artifact import Loss, Reservation
 from meshc_backends.kubernetes.outside import literal_address
@@ -11,6 +10,7 @@ from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.policy import AnyCaller, Effect, Rule, TheseCallers
 from meshc_compiler.ir.workload import External, Service, Workload
+from meshc_lang.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from meshc_backends.yaml_text import YamlValue
+from meshc_lang.record import dataclass, field
 from meshc_lang.source import Span
 
 MANAGER = "meshc"

@@ -6,10 +6,10 @@ import http.client
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from meshc.local_mesh.mesh import LocalMesh
+from meshc_lang.record import dataclass
 
 _LOG_WITHIN_S = 5.0
 _POLL_S = 0.02

@@ -5,10 +5,10 @@ from __future__ import annotations
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from meshc.demo.call import call, log_record
 from meshc.local_mesh.mesh import LocalMesh
+from meshc_lang.record import dataclass
 
 _SPLIT_CALLS = 200
 _BURST_CALLS = 16

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from meshc_lang.record import dataclass
 
 _POLL_S = 0.02
 

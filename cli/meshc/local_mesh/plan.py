@@ -9,7 +9,6 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from meshc.local_mesh.up_file import InstanceEntry, UpFile
@@ -18,6 +17,7 @@ from meshc_backends.sidecar import CARRIED
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.slice import slice_of
 from meshc_compiler.ir.workload import Service, ServicePort, Workload
+from meshc_lang.record import dataclass
 
 LOOPBACK = "127.0.0.1"
 FIRST_PORT, LAST_PORT = 21000, 32000

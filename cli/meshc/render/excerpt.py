@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from meshc.render.terminal import TAB, Ink, Terminal, cell_count
+from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText, Span
 
 _WIDEST_LINE = 160

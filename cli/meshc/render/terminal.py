@@ -6,9 +6,10 @@ import os
 import shutil
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TextIO
+
+from meshc_lang.record import dataclass
 
 TAB = 4
 """The columns to a multiple of which a tab moves on."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from meshc_compiler.ir.match import RequestMatch
+from meshc_lang.record import dataclass, field
 from meshc_lang.request import Request
 from meshc_lang.source import Span
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from meshc_lang.record import dataclass
 
 _TRUST_DOMAIN = re.compile(r"[a-z0-9._-]{1,255}\Z")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._-]+)+\Z")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
+
+from meshc_lang.record import dataclass
 
 
 class SegmentKind(StrEnum):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from meshc_compiler.ir.claim import Assertion, Example
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.policy import AnyCaller, Callers, Limit, Rule
 from meshc_compiler.ir.route import Route, RouteRule
 from meshc_compiler.ir.setting import NOTHING_STATED, Settings
 from meshc_compiler.ir.workload import External, Service, ServicePort, Workload
+from meshc_lang.record import dataclass, field
 from meshc_lang.source import Span
 
 INGRESS = "ingress"

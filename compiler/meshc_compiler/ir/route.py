@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.setting import NOTHING_STATED, Settings
+from meshc_lang.record import dataclass, field
 from meshc_lang.source import Span
 
 WHOLE = 1_000_000

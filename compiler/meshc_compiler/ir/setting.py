@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from enum import IntEnum
 from typing import Generic, TypeVar
 
+from meshc_lang.record import dataclass, field
 from meshc_lang.source import Span
 
 T = TypeVar("T")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.policy import Limit, Rule
 from meshc_compiler.ir.route import WHOLE, Destination, RouteRule
 from meshc_compiler.ir.setting import Settings
 from meshc_compiler.ir.workload import External, Service, ServicePort, Workload
+from meshc_lang.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

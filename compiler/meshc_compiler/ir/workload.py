@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from meshc_compiler.ir.identity import SpiffeId
+from meshc_lang.record import dataclass, field
 from meshc_lang.source import Span
 
 Labels = tuple[tuple[str, str], ...]

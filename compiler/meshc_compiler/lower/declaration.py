@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from meshc_compiler.finding import Findings
 from meshc_compiler.ir.identity import SpiffeId, is_trust_domain
@@ -15,6 +14,7 @@ from meshc_compiler.resolve.peer import Landscape
 from meshc_compiler.resolve.symbol import SymbolKind, SymbolTable
 from meshc_lang.codes import identities, names, units
 from meshc_lang.diagnostic import Label
+from meshc_lang.record import dataclass
 from meshc_lang.source import Span
 from meshc_lang.tree.declaration import EditionDecl, ExternalDecl, MeshDecl, ServiceDecl
 from meshc_lang.tree.node import Text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
@@ -14,6 +13,7 @@ from meshc_compiler.ir.workload import Protocol, ServicePort
 from meshc_compiler.lower.template import TemplateProblem, parse_template
 from meshc_compiler.regex import RegexProblem, parse_regex
 from meshc_lang.codes import units
+from meshc_lang.record import dataclass
 from meshc_lang.source import Span
 from meshc_lang.tree import policy as tree
 from meshc_lang.tree.node import Name, Text

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from meshc_compiler.finding import Findings
 from meshc_compiler.ir.claim import Assertion, Example
 from meshc_compiler.ir.mesh import INGRESS, Mesh
@@ -20,6 +18,7 @@ from meshc_compiler.resolve.peer import CalleeEnd, CallerEnd, Landscape, PeerRes
 from meshc_compiler.resolve.symbol import SymbolKind, SymbolTable, collect_symbols
 from meshc_lang.codes import names, units
 from meshc_lang.diagnostic import Diagnostic
+from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText
 from meshc_lang.tree.claim import AssertDecl, TestDecl
 from meshc_lang.tree.declaration import EditionDecl, ExternalDecl, GroupDecl, MeshDecl, ServiceDecl

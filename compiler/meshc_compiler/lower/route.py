@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from meshc_compiler.finding import Findings, did_you_mean, one_of
 from meshc_compiler.ir.mesh import INGRESS
@@ -20,6 +19,7 @@ from meshc_compiler.resolve.peer import CalleeEnd, Landscape
 from meshc_compiler.resolve.symbol import SymbolKind, SymbolTable
 from meshc_lang.codes import names, routing, units
 from meshc_lang.diagnostic import Label
+from meshc_lang.record import dataclass
 from meshc_lang.tree.node import Name
 from meshc_lang.tree.statement import RouteDecl, RuleDecl
 from meshc_lang.tree.target import Target

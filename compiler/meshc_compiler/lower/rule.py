@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from meshc_compiler.evaluate import holds
 from meshc_compiler.finding import Findings
@@ -22,6 +21,7 @@ from meshc_compiler.lower.sentence import callee_text, match_text
 from meshc_compiler.resolve.peer import CalleeEnd, PeerResolver
 from meshc_lang.codes import names, units
 from meshc_lang.diagnostic import Label
+from meshc_lang.record import dataclass
 from meshc_lang.source import Span
 from meshc_lang.tree.node import Name
 from meshc_lang.tree.policy import AttributeKind, Grant

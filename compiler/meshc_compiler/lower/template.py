@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 from meshc_compiler.ir.match import PathTemplate, Segment, SegmentKind
 from meshc_compiler.path import canonical_path
+from meshc_lang.record import dataclass
 from meshc_lang.suggestion import suggest
 
 _CLASSES = {"int": SegmentKind.INT, "uuid": SegmentKind.UUID, "slug": SegmentKind.SLUG}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import assert_never
 
 from meshc_compiler.finding import Findings, did_you_mean, one_of
@@ -13,6 +12,7 @@ from meshc_compiler.ir.workload import Workload
 from meshc_compiler.resolve.symbol import SymbolKind, SymbolTable
 from meshc_lang.codes import identities, names, units
 from meshc_lang.diagnostic import Label
+from meshc_lang.record import dataclass
 from meshc_lang.source import Span
 from meshc_lang.tree.declaration import (
     GroupDecl,

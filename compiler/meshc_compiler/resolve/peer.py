@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TypeAlias, assert_never
 
 from meshc_compiler.finding import Findings, did_you_mean, one_of
@@ -15,6 +14,7 @@ from meshc_compiler.resolve.group import GroupTable
 from meshc_compiler.resolve.symbol import SymbolKind, SymbolTable
 from meshc_lang.codes import names
 from meshc_lang.diagnostic import Label
+from meshc_lang.record import dataclass, field
 from meshc_lang.source import Span
 from meshc_lang.tree.node import Name
 from meshc_lang.tree.policy import AnyPeer, IngressPeer, NamedPeer, PeerRef, SpiffePeer

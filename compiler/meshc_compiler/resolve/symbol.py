@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
 from meshc_compiler.finding import Findings, did_you_mean, one_of
 from meshc_lang.codes import names
 from meshc_lang.diagnostic import Label
+from meshc_lang.record import dataclass
 from meshc_lang.request import PLAINTEXT
 from meshc_lang.source import Span
 from meshc_lang.tree.declaration import ExternalDecl, GroupDecl, ServiceDecl

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from meshc_compiler.ir.match import PathTemplate, Segment, SegmentKind
 from meshc_compiler.path import path_segments, segment_matches, template_matches
+from meshc_lang.record import dataclass
 
 MOST_STATES = 20_000
 """The most states of the construction; laminar sets need one a segment, crossing `*` and literals many more."""

@@ -10,7 +10,6 @@ literal beginning of an expression bounds its paths, so that most expressions ar
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count, islice
 from typing import TypeAlias, assert_never
@@ -31,6 +30,7 @@ from meshc_compiler.ir.match import (
 from meshc_compiler.path import canonical_path
 from meshc_compiler.regex import compiled, cover, full_match, samples
 from meshc_compiler.space.path_atoms import PathAtoms, split_paths
+from meshc_lang.record import dataclass
 
 Box: TypeAlias = tuple[int, int, int, int, int]
 """Callers, methods, paths (masks, none is zero), variables that hold, variables that do not (both closed)."""

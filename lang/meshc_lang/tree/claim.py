@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from meshc_lang.record import dataclass
 from meshc_lang.request import Request
 from meshc_lang.tree.declaration import Statement
 from meshc_lang.tree.node import Name, Node, Text

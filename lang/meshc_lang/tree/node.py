@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from meshc_lang.record import dataclass, field
 from meshc_lang.source import Span
 
 

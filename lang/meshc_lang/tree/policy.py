@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from meshc_lang.record import dataclass
 from meshc_lang.tree.node import Name, Node, Text
 from meshc_lang.tree.value import Value
 

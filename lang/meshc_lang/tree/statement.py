@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from meshc_lang.record import dataclass
 from meshc_lang.tree.claim import AssertDecl, TestDecl
 from meshc_lang.tree.declaration import (
     EditionDecl,
