@@ -106,7 +106,7 @@ def evaluate(index: MeshIndex, request: Request) -> Decision:
         route_rule=rule,
         destinations=destinations_of(index, request.callee, rule),
         # Timeouts and retries are those of requests; a connection has neither.
-        settings=NOTHING_STATED if tcp else index.settings(_name_of(index, caller), request.callee, rule),
+        settings=NOTHING_STATED if tcp else index.settings(_name_of(index, caller), request.callee, port.number, rule),
         limits=tuple(
             limit for limit in index.limits_of(request.callee, port.number) if includes(limit.callers, caller)
         ),
@@ -135,7 +135,8 @@ def stated_settings(index: MeshIndex, decision: Decision) -> Settings:
     """Return what is stated about an allowed call, `off` included; `decision.settings` is what comes of it."""
     caller = identity_of(index, decision.request.caller)
     name = decision.request.caller if caller is None else _name_of(index, caller)
-    return index.stated(name, decision.request.callee, decision.route_rule)
+    port = port_of(index, decision.request)
+    return index.stated(name, decision.request.callee, port.number if port else 0, decision.route_rule)
 
 
 def _name_of(index: MeshIndex, caller: SpiffeId) -> str:

@@ -205,5 +205,5 @@ def settings_rows(settings: Settings) -> tuple[tuple[str, str, str, Span | None]
     for field, name in SETTING_NAMES.items():
         stated = getattr(settings, field)
         if stated is not None:
-            rows.append((name, setting_text(field, stated.value), stated.scope.name.lower(), stated.origin))
+            rows.append((name, setting_text(field, stated.value), stated.scope.word, stated.origin))
     return tuple(rows)

@@ -17,7 +17,7 @@ from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.match import PathTemplate, RequestMatch, Segment, SegmentKind
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
 from meshc_compiler.ir.policy import AnyCaller, Effect, Rule, TheseCallers
-from meshc_compiler.ir.workload import External, Protocol, Service, ServicePort, TlsVersion, Workload
+from meshc_compiler.ir.workload import External, Protocol, Service, ServicePort, TlsOrigination, Workload
 
 DOMAIN = "shop.example"
 EVERYTHING = RequestMatch()
@@ -52,7 +52,7 @@ def external(name: str, *hosts: str, port: int = 443) -> External:
         name=name,
         hosts=hosts,
         port=ServicePort(name=None, number=port, protocol=Protocol.HTTP),
-        tls=TlsVersion.TLS_1_2,
+        tls=TlsOrigination(),
     )
 
 

@@ -127,7 +127,7 @@ def external_cluster(callee: OutboundExternal, host: str, placement: Placement) 
     budget = callee.settings.retry_budget
     socket = None
     if external.tls is not None:
-        socket = external_tls(host, placement.external_roots(), external.tls, HTTP_2 if http2 else HTTP_1)
+        socket = external_tls(host, placement.external_roots(), external.tls.minimum, HTTP_2 if http2 else HTTP_1)
     return cluster(
         names.external_cluster(external, host),
         (placement.external(external, host),),

@@ -9,7 +9,7 @@ from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.route import Destination
 from meshc_compiler.ir.setting import Settings
 from meshc_compiler.ir.slice import OutboundExternal, OutboundRule, OutboundService, WorkloadSlice
-from meshc_compiler.ir.workload import TlsVersion
+from meshc_compiler.ir.workload import TlsOrigination
 from meshc_runtime import snapshot as out
 
 OTHERWISE = "otherwise"
@@ -147,13 +147,13 @@ def _external_cluster(external: OutboundExternal, host: str, placement: Placemen
 
 
 def _external_transport(
-    tls: TlsVersion | None, host: str, placement: Placement
+    tls: TlsOrigination | None, host: str, placement: Placement
 ) -> out.TlsTransport | out.PlainTransport:
     if tls is None:
         return out.PlainTransport()
     return out.TlsTransport(
         server_name=host,
-        minimum_version=tls.value,
+        minimum_version=tls.minimum.value,
         ca_file=placement.external_roots() or None,
         dns_names=(host,),
     )

@@ -135,7 +135,7 @@ class ExplanationRenderer:
         if setting is None:
             return None
         shown = value(setting.value) if callable(value) else setting.value
-        return {"value": shown, "span": self._span(setting.origin), "scope": setting.scope.name.lower()}
+        return {"value": shown, "span": self._span(setting.origin), "scope": setting.scope.word}
 
     def _span(self, span: Span | None) -> Json | None:
         if span is None:

@@ -55,7 +55,7 @@ def _situations(subject: CheckSubject) -> Iterator[tuple[str | None, str, Servic
         rules = (None, *(route.rules if route else ()))
         for caller in (None, *callers_by_callee.get(callee, ())):
             for rule in rules:
-                settings = index.settings(caller or "", callee, rule)
+                settings = index.settings(caller or "", callee, port.number, rule)
                 if settings.retry_limit is not None or settings.per_try_timeout_ns is not None:
                     yield caller, callee, port, rule, settings
 

@@ -31,6 +31,8 @@ _UNIONS = frozenset(
         "Never",
         "Not",
         "Only",
+        "Redirect",
+        "Respond",
         "TheseCallers",
     }
 )
@@ -78,7 +80,7 @@ def _record(value: Any, spans: bool) -> dict[str, Any]:
     record: dict[str, Any] = {"kind": kind.__name__} if kind.__name__ in _UNIONS else {}
     for name in _field_names(kind):  # type: ignore[arg-type]
         held = getattr(value, name)
-        if held is None or (name == "origin" and not spans) or (held == () and name != "segments"):
+        if held is None or (name.endswith("origin") and not spans) or (held == () and name != "segments"):
             continue
         written = _value(held, spans)
         if written != {}:

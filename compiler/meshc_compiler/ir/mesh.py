@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from meshc_compiler.ir.claim import Assertion, Example
 from meshc_compiler.ir.identity import SpiffeId
+from meshc_compiler.ir.objective import Objective
 from meshc_compiler.ir.policy import AnyCaller, Callers, Limit, Rule
 from meshc_compiler.ir.route import Route, RouteRule
 from meshc_compiler.ir.setting import NOTHING_STATED, Settings
+from meshc_compiler.ir.traffic import Fault, Mirror
 from meshc_compiler.ir.workload import External, Service, ServicePort, Workload
 from meshc_lang.record import dataclass, field
 from meshc_lang.source import Span
@@ -19,9 +21,9 @@ INGRESS = "ingress"
 class Mesh:
     """A whole mesh. All tuples are sorted by name (rules and limits by id), so equal programs give equal values.
 
-    `workloads` holds the gateway `ingress` if a statement mentions it; it serves no service. `service_settings` and
-    `edge_settings` hold what the program states at those scopes only: `(callee, settings)` and
-    `(caller's workload, callee, settings)`.
+    `workloads` holds the gateway `ingress` if a statement mentions it; it serves no service. `service_settings`,
+    `edge_settings` and `port_settings` hold what the program states at those scopes only: `(callee, settings)`,
+    `(caller's workload, callee, settings)` and `(caller's workload, callee, port's number, settings)`.
     """
 
     name: str
@@ -35,6 +37,10 @@ class Mesh:
     mesh_settings: Settings = NOTHING_STATED
     service_settings: tuple[tuple[str, Settings], ...] = ()
     edge_settings: tuple[tuple[str, str, Settings], ...] = ()
+    port_settings: tuple[tuple[str, str, int, Settings], ...] = ()
+    mirrors: tuple[Mirror, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    objectives: tuple[Objective, ...] = ()
     assertions: tuple[Assertion, ...] = ()
     examples: tuple[Example, ...] = ()
     origin: Span | None = field(default=None, compare=False, repr=False)
@@ -53,6 +59,9 @@ class MeshIndex:
         self.namespaces = tuple(sorted({service.namespace for service in mesh.services}))
         self._service_settings = dict(mesh.service_settings)
         self._edge_settings = {(caller, callee): settings for caller, callee, settings in mesh.edge_settings}
+        self._port_settings = {
+            (caller, callee, port): settings for caller, callee, port, settings in mesh.port_settings
+        }
         self._rules_by_callee: dict[tuple[str, int], list[Rule]] = {}
         self._callees_by_caller: dict[SpiffeId, set[tuple[str, int]]] = {}
         self._callees_of_any: set[tuple[str, int]] = set()
@@ -68,6 +77,13 @@ class MeshIndex:
         self._limits_by_callee: dict[tuple[str, int], list[Limit]] = {}
         for limit in mesh.limits:
             self._limits_by_callee.setdefault((limit.callee, limit.port), []).append(limit)
+        self._mirrors: dict[tuple[str, int], list[Mirror]] = {}
+        for mirror in mesh.mirrors:
+            self._mirrors.setdefault((mirror.service, mirror.port), []).append(mirror)
+        self._faults: dict[tuple[str, int], list[Fault]] = {}
+        for fault in mesh.faults:
+            self._faults.setdefault((fault.callee, fault.port), []).append(fault)
+        self.objectives = {objective.service: objective for objective in mesh.objectives}
 
     def rules_of(self, callee: str, port: int) -> tuple[Rule, ...]:
         """Return the rules about one port of a callee, allows and denies, by id."""
@@ -89,16 +105,34 @@ class MeshIndex:
         service = self.services.get(callee)
         return next((port for port in service.ports if port.number == number), None) if service else None
 
-    def settings(self, caller: str, callee: str, rule: RouteRule | None) -> Settings:
-        """Return the effective settings of a call: mesh, then service, then edge, then route, field by field."""
-        return self.stated(caller, callee, rule).effective()
+    def mirrors_of(self, service: str, port: int) -> tuple[Mirror, ...]:
+        """Return the mirrors of one port of a service, by id."""
+        return tuple(self._mirrors.get((service, port), ()))
 
-    def stated(self, caller: str, callee: str, rule: RouteRule | None) -> Settings:
+    def faults_of(self, callee: str, port: int) -> tuple[Fault, ...]:
+        """Return the faults of one port of a callee, by name."""
+        return tuple(self._faults.get((callee, port), ()))
+
+    def settings(self, caller: str, callee: str, port: int, rule: RouteRule | None) -> Settings:
+        """Return the effective settings of a call: mesh, service, edge, edge's port, route, field by field."""
+        return self.stated(caller, callee, port, rule).effective()
+
+    def stated(self, caller: str, callee: str, port: int, rule: RouteRule | None) -> Settings:
         """Return what is stated about a call, `off` included, with where it is stated."""
-        merged = self.mesh.mesh_settings
-        merged = merged.under(self._service_settings.get(callee, NOTHING_STATED))
-        merged = merged.under(self._edge_settings.get((caller, callee), NOTHING_STATED))
-        return merged.under(rule.settings) if rule is not None else merged
+        merged = NOTHING_STATED
+        for scope in self.scopes(caller, callee, port, rule):
+            merged = merged.under(scope)
+        return merged
+
+    def scopes(self, caller: str, callee: str, port: int, rule: RouteRule | None) -> tuple[Settings, ...]:
+        """Return what each scope states about a call, from the most general to the most specific."""
+        return (
+            self.mesh.mesh_settings,
+            self._service_settings.get(callee, NOTHING_STATED),
+            self._edge_settings.get((caller, callee), NOTHING_STATED),
+            self._port_settings.get((caller, callee, port), NOTHING_STATED),
+            rule.settings if rule is not None else NOTHING_STATED,
+        )
 
 
 def includes(callers: Callers, caller: SpiffeId) -> bool:

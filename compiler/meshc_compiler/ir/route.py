@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.setting import NOTHING_STATED, Settings
 from meshc_lang.record import dataclass, field
@@ -22,8 +24,28 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Redirect:
+    """The caller's sidecar answers 307 (RFC 9110 §15.4.8) with exactly this `Location`; the method is kept."""
+
+    location: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Respond:
+    """The caller's sidecar answers with this status, 200 to 599."""
+
+    status: int
+
+
+Answer: TypeAlias = Redirect | Respond
+"""What the caller's sidecar answers itself to requests that are allowed; the others are refused as everywhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouteRule:
     """One line of a route. `id` names it in logs: its `as` name, or the line as a sentence.
+
+    With an `answer` nothing is called: there are no destinations and no settings.
 
     `yields_to` holds the ids of the rules that win over this one where both match, because they are more specific or
     say `over`. `settings` are those of the route scope alone.
@@ -33,6 +55,7 @@ class RouteRule:
     name: str | None
     match: RequestMatch
     destinations: tuple[Destination, ...]
+    answer: Answer | None = None
     yields_to: tuple[str, ...] = ()
     settings: Settings = NOTHING_STATED
     origin: Span | None = field(default=None, compare=False, repr=False)

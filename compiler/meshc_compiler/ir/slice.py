@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from meshc_compiler.ir.mesh import MeshIndex
+from meshc_compiler.ir.mesh import MeshIndex, includes
 from meshc_compiler.ir.policy import Limit, Rule
 from meshc_compiler.ir.route import WHOLE, Destination, RouteRule
-from meshc_compiler.ir.setting import Settings
+from meshc_compiler.ir.setting import NOTHING_STATED, Settings
+from meshc_compiler.ir.traffic import Fault, Mirror
 from meshc_compiler.ir.workload import External, Service, ServicePort, Workload
 from meshc_lang.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundPort:
-    """One port on which the workload is called: who may, and how much."""
+    """One port on which the workload is called: who may, how much, and what mishaps befall it on purpose.
+
+    `settings` are those of a caller of whom nothing more specific is stated: what the callee's own sidecar goes by.
+    """
 
     service: Service
     port: ServicePort
     rules: tuple[Rule, ...]
     limits: tuple[Limit, ...]
+    faults: tuple[Fault, ...] = ()
+    settings: Settings = NOTHING_STATED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,27 +36,50 @@ class OutboundRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundMirror:
+    """A mirror of requests that the workload makes, and the port and workload that get the copies."""
+
+    mirror: Mirror
+    service: Service
+    workload: Workload
+    port: ServicePort
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundService:
-    """One port of a service that the workload may call. The first rule that matches wins; the last matches all."""
+    """One port of a service that the workload may call. The first rule that matches wins; the last matches all.
+
+    `guards` are the callee's rules, if some rule of the route answers itself: such an answer never gets to the callee's
+    sidecar, so the caller's must find out whether the request is allowed.
+    """
 
     service: Service
     workload: Workload
     port: ServicePort
     rules: tuple[OutboundRule, ...]
+    guards: tuple[Rule, ...] = ()
+    mirrors: tuple[OutboundMirror, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundExternal:
-    """An external that the workload may call: its rules are enforced at the caller, for want of another sidecar."""
+    """An external that the workload may call: its rules are enforced at the caller, for want of another sidecar.
+
+    So are its faults, of which those are here that befall this caller.
+    """
 
     external: External
     rules: tuple[Rule, ...]
     settings: Settings
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadSlice:
-    """Everything one sidecar enforces. `namespaces` are those of the mesh: names inside them are the mesh's own."""
+    """Everything one sidecar enforces. `namespaces` are those of the mesh: names inside them are the mesh's own.
+
+    `settings` are those of the mesh as a whole: what concerns the sidecar itself, and no call alone.
+    """
 
     trust_domain: str
     namespaces: tuple[str, ...]
@@ -58,6 +87,7 @@ class WorkloadSlice:
     inbound: tuple[InboundPort, ...]
     services: tuple[OutboundService, ...]
     externals: tuple[OutboundExternal, ...]
+    settings: Settings = NOTHING_STATED
 
 
 def slice_of(index: MeshIndex, workload: Workload) -> WorkloadSlice:
@@ -69,6 +99,8 @@ def slice_of(index: MeshIndex, workload: Workload) -> WorkloadSlice:
             port=port,
             rules=index.rules_of(service.name, port.number),
             limits=index.limits_of(service.name, port.number),
+            faults=index.faults_of(service.name, port.number),
+            settings=index.settings("", service.name, port.number, None),
         )
         for port in (service.ports if service else ())
         if service
@@ -81,7 +113,12 @@ def slice_of(index: MeshIndex, workload: Workload) -> WorkloadSlice:
                 OutboundExternal(
                     external=external,
                     rules=index.rules_of(callee, number),
-                    settings=index.settings(workload.name, callee, None),
+                    settings=index.settings(workload.name, callee, number, None),
+                    faults=tuple(
+                        fault
+                        for fault in index.faults_of(callee, number)
+                        if includes(fault.callers, workload.spiffe_id)
+                    ),
                 )
             )
         elif (port := index.port_of(callee, number)) is not None:
@@ -93,6 +130,7 @@ def slice_of(index: MeshIndex, workload: Workload) -> WorkloadSlice:
         inbound=inbound,
         services=tuple(services),
         externals=tuple(externals),
+        settings=index.mesh.mesh_settings.effective(),
     )
 
 
@@ -102,7 +140,7 @@ def _outbound_service(index: MeshIndex, caller: Workload, service: Service, port
         OutboundRule(
             rule=rule,
             destinations=rule.destinations,
-            settings=index.settings(caller.name, service.name, rule),
+            settings=_settings(index, caller, service, port, rule),
         )
         for rule in (route.rules if route else ())
     ]
@@ -111,7 +149,29 @@ def _outbound_service(index: MeshIndex, caller: Workload, service: Service, port
         OutboundRule(
             rule=None,
             destinations=(everywhere,),
-            settings=index.settings(caller.name, service.name, None),
+            settings=_settings(index, caller, service, port, None),
         )
     )
-    return OutboundService(service=service, workload=index.workloads[service.workload], port=port, rules=tuple(rules))
+    answers = any(outbound.rule is not None and outbound.rule.answer is not None for outbound in rules)
+    return OutboundService(
+        service=service,
+        workload=index.workloads[service.workload],
+        port=port,
+        rules=tuple(rules),
+        guards=index.rules_of(service.name, port.number) if answers else (),
+        mirrors=tuple(_outbound_mirror(index, mirror) for mirror in index.mirrors_of(service.name, port.number)),
+    )
+
+
+def _settings(
+    index: MeshIndex, caller: Workload, service: Service, port: ServicePort, rule: RouteRule | None
+) -> Settings:
+    if rule is not None and rule.answer is not None:
+        return NOTHING_STATED
+    return index.settings(caller.name, service.name, port.number, rule)
+
+
+def _outbound_mirror(index: MeshIndex, mirror: Mirror) -> OutboundMirror:
+    service = index.services[mirror.target_service]
+    port = next(port for port in service.ports if port.number == mirror.target_port)
+    return OutboundMirror(mirror=mirror, service=service, workload=index.workloads[service.workload], port=port)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from meshc_compiler.ir.identity import SpiffeId
+from meshc_compiler.ir.match import PathTemplate
 from meshc_lang.record import dataclass, field
 from meshc_lang.source import Span
 
@@ -54,13 +55,84 @@ class ServicePort:
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 
+class MtlsMode(StrEnum):
+    """Whether calls without a mesh identity are heard at all."""
+
+    STRICT = "strict"
+    """Connections without a certificate of the mesh are closed."""
+    PERMISSIVE = "permissive"
+    """They are taken, and are allowed what is granted to `plaintext`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCheck:
+    """How callers' sidecars find out which instances are well.
+
+    One that fails `unhealthy` times in a row gets no calls until it has succeeded `healthy` times. The sidecars ask as
+    the callers that they are, so callers must be allowed to. `path` is asked for by GET on an HTTP port and must be
+    answered with 200; on a gRPC port (`path` None) the standard health service is asked (grpc.health.v1), on others a
+    connection is made. Times are in nanoseconds.
+    """
+
+    port: int
+    path: str | None
+    interval_ns: int
+    timeout_ns: int
+    unhealthy: int
+    healthy: int
+    origin: Span | None = field(default=None, compare=False, repr=False)
+
+
+class ProbeKind(StrEnum):
+    """What Kubernetes asks a container."""
+
+    STARTUP = "startup"
+    READINESS = "readiness"
+    LIVENESS = "liveness"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """An HTTP probe found in a manifest: the node asks for it by GET, without a mesh identity.
+
+    `port` is the number on which the workload listens.
+    """
+
+    kind: ProbeKind
+    port: int
+    path: str
+    origin: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """Requests that a schema declares on one port; `methods` (sorted) empty means any. An rpc is POST /pkg.Svc/M."""
+
+    port: int
+    methods: tuple[str, ...]
+    path: PathTemplate
+    origin: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSchema:
+    """What a service answers at all, by `paths` or an imported schema. A port of which nothing is declared is open."""
+
+    operations: tuple[Operation, ...]
+
+    def operations_of(self, port: int) -> tuple[Operation, ...]:
+        """Return what is declared for one port; nothing, if the schema does not speak of it."""
+        return tuple(operation for operation in self.operations if operation.port == port)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """A name that callers use. It is served by the workload of the same name. Ports are sorted by number.
 
     `host` is the service's name in the cluster, by which callers reach it; the program may call it by another.
     `versions` are the values of the pods' `version` label among which routes may split. `replicas` is how many
-    instances the program says there are (1 where it says nothing).
+    instances the program says there are (1 where it says nothing). `mtls` is its own or the mesh's. `schema` None means
+    that nothing is declared about what it answers. `probes` come from manifests.
     """
 
     name: str
@@ -70,7 +142,12 @@ class Service:
     ports: tuple[ServicePort, ...]
     versions: tuple[str, ...] = ()
     replicas: int = 1
+    mtls: MtlsMode = MtlsMode.STRICT
+    health: HealthCheck | None = None
+    schema: ServiceSchema | None = None
+    probes: tuple[Probe, ...] = ()
     doc: tuple[str, ...] = ()
+    mtls_origin: Span | None = field(default=None, compare=False, repr=False)
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 
@@ -82,16 +159,30 @@ class TlsVersion(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TlsOrigination:
+    """How the caller's sidecar opens a TLS connection out of the mesh.
+
+    `server_name` is asked for instead of the host (RFC 6066 §3). The certificate must chain to the roots in `ca_file`,
+    or to the system's, and bear one of `names` (sorted), or else the host's own name.
+    """
+
+    minimum: TlsVersion = TlsVersion.TLS_1_2
+    server_name: str | None = None
+    ca_file: str | None = None
+    names: tuple[str, ...] = ()
+    origin: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class External:
     """Something outside the mesh, called by its host names. `tls` None means that calls leave in plain text.
 
-    With `tls` the caller's sidecar opens the TLS connection (verified against the system's roots and the host name) and
-    speaks HTTP inside; the port's protocol is then `http`.
+    With `tls` the caller's sidecar opens the TLS connection and speaks HTTP inside; the port's protocol is then `http`.
     """
 
     name: str
     hosts: tuple[str, ...]
     port: ServicePort
-    tls: TlsVersion | None = None
+    tls: TlsOrigination | None = None
     doc: tuple[str, ...] = ()
     origin: Span | None = field(default=None, compare=False, repr=False)

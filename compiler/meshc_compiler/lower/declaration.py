@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from meshc_compiler.finding import Findings
 from meshc_compiler.ir.identity import SpiffeId, is_trust_domain
 from meshc_compiler.ir.mesh import INGRESS
-from meshc_compiler.ir.workload import External, Protocol, Service, ServicePort, TlsVersion, Workload
+from meshc_compiler.ir.workload import External, Protocol, Service, ServicePort, TlsOrigination, TlsVersion, Workload
 from meshc_compiler.lower.field import Fields, as_word, check_label, duplicate, wrong_type
 from meshc_compiler.resolve.peer import Landscape
 from meshc_compiler.resolve.symbol import SymbolKind, SymbolTable
@@ -305,14 +305,14 @@ def _lower_external(declaration: ExternalDecl, findings: Findings) -> External |
     if port.protocol is Protocol.TLS:
         # The caller's sidecar opens the connection, so that the request inside can be judged.
         port = ServicePort(name=None, number=port.number, protocol=Protocol.HTTP, origin=port.origin)
-        tls = tls or TlsVersion.TLS_1_2
+        tls = tls or TlsOrigination()
     elif fields.get("tls") is not None:
         message = f"`tls` needs a port that speaks it: `port: {port.number}/tls`"
         findings.add(units.PROTOCOL_MISMATCH, message, fields.span("tls"))
     return External(name=name, hosts=hosts, port=port, tls=tls, doc=declaration.doc, origin=declaration.span)
 
 
-def _tls(fields: Fields, findings: Findings) -> TlsVersion | None:
+def _tls(fields: Fields, findings: Findings) -> TlsOrigination | None:
     block = fields.block_of("tls", 'tls { min: "1.3" }')
     if block is None:
         return None
@@ -326,7 +326,7 @@ def _tls(fields: Fields, findings: Findings) -> TlsVersion | None:
         message = "`min` is the lowest TLS version that is spoken: `1.2` or `1.3`"
         findings.add(units.UNKNOWN_WORD, message, value.span, help='write `min: "1.2"` or `min: "1.3"`')
         return None
-    return TlsVersion(text)
+    return TlsOrigination(minimum=TlsVersion(text), origin=block.span)
 
 
 def _hosts(fields: Fields, declaration: ExternalDecl, findings: Findings) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from meshc_compiler.ir.match import Not
 from meshc_compiler.ir.mesh import INGRESS, Mesh
 from meshc_compiler.ir.policy import Effect
 from meshc_compiler.ir.route import Route
-from meshc_compiler.ir.workload import External, Protocol, TlsVersion
+from meshc_compiler.ir.workload import External, Protocol, TlsOrigination, TlsVersion
 from support.ir_mesh import (
     DOMAIN,
     allow,
@@ -42,7 +42,12 @@ def shop() -> Mesh:
             service("web"),
         ),
         externals=(
-            External(name="bank", hosts=("bank.example",), port=http_port(443), tls=TlsVersion.TLS_1_3),
+            External(
+                name="bank",
+                hosts=("bank.example",),
+                port=http_port(443),
+                tls=TlsOrigination(minimum=TlsVersion.TLS_1_3),
+            ),
             External(name="weather", hosts=("weather.example", "sky.example"), port=http_port(80)),
         ),
         rules=(

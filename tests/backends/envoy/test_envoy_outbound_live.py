@@ -14,15 +14,17 @@ import pytest
 from meshc_backends.placement import Address
 from meshc_compiler.ir.mesh import INGRESS, Mesh
 from meshc_compiler.ir.setting import Settings
-from meshc_compiler.ir.workload import External, TlsVersion
+from meshc_compiler.ir.workload import External, TlsOrigination, TlsVersion
 from support.authority import Issued, TestAuthority
 from support.echo_backend import EchoBackend
 from support.envoy_mesh import LOOPBACK, EnvoyMesh
 from support.http_call import Answer, call, exchange
 from support.ir_mesh import DOMAIN, allow, deny, header, http_port, match, service, settings, spiffe, workload
 
+_TLS = TlsOrigination()
 
-def external(name: str, *hosts: str, tls: TlsVersion | None = TlsVersion.TLS_1_2, port: int = 443) -> External:
+
+def external(name: str, *hosts: str, tls: TlsOrigination | None = _TLS, port: int = 443) -> External:
     return External(name=name, hosts=hosts, port=http_port(port), tls=tls)
 
 
@@ -84,7 +86,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory, outside: Outside) -> Iterator
         ),
         externals=(
             external("hidden", "hidden.example"),
-            external("new", "new.example", "old.example", tls=TlsVersion.TLS_1_3),
+            external("new", "new.example", "old.example", tls=TlsOrigination(minimum=TlsVersion.TLS_1_3)),
             external("pay", "pay.example", "wild.pay.example", "other.example", "rogue.example"),
             external("plain", "plain.example", tls=None, port=8000),
         ),

@@ -17,7 +17,7 @@ from meshc_compiler.ir.mesh import Mesh, MeshIndex
 from meshc_compiler.ir.route import Route
 from meshc_compiler.ir.setting import Scope, Setting, Settings
 from meshc_compiler.ir.slice import slice_of
-from meshc_compiler.ir.workload import External, Protocol, ServicePort, TlsVersion
+from meshc_compiler.ir.workload import External, Protocol, ServicePort, TlsOrigination, TlsVersion
 from meshc_compiler.loader import MemoryReader
 from meshc_compiler.pipeline import compile_program
 from meshc_lang.codes.targets import SIDECAR_CANNOT_HOLD, SIDECAR_PROTOCOL
@@ -41,7 +41,7 @@ STRIPE = External(
     name="stripe",
     hosts=("api.stripe.com", "files.stripe.com"),
     port=ServicePort(name=None, number=443, protocol=Protocol.HTTP),
-    tls=TlsVersion.TLS_1_3,
+    tls=TlsOrigination(minimum=TlsVersion.TLS_1_3),
 )
 
 
