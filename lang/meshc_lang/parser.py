@@ -10,7 +10,7 @@ import bisect
 import gc
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import resources
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from meshc_lang.codes import syntax
 from meshc_lang.diagnostic import Diagnostic, in_order
 from meshc_lang.grammar_cache import grammar_cache
+from meshc_lang.record import dataclass
 from meshc_lang.request import Request
 from meshc_lang.request_line import read_plain_request
 from meshc_lang.source import SourceText
@@ -33,7 +34,16 @@ if TYPE_CHECKING:
     from meshc_lang.recovery import Chunk
     from meshc_lang.tree_builder import TreeBuilder
 
-__all__ = ["GRAMMAR_STARTS", "grammar_text", "parse", "parse_request"]
+__all__ = [
+    "GRAMMAR_STARTS",
+    "StretchReading",
+    "grammar_text",
+    "join_readings",
+    "parse",
+    "parse_request",
+    "read_stretch",
+    "reads_as_program",
+]
 
 GRAMMAR_STARTS = ("start", "request_line")
 """The rules of the grammar that a text may be read as: a program, and one request."""
@@ -80,6 +90,60 @@ def parse_request(text: str) -> tuple[Request | None, tuple[Diagnostic, ...]]:
         if request is None:
             return None, (reader.why_not(source, 0, text, "request_line", ""),)
         return (None if reader.builder.problems else request), in_order(reader.builder.problems)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StretchReading:
+    """What came of reading one stretch of a file by itself.
+
+    `statements` are all that were read, those with a problem included; None where the stretch cannot be read.
+    `unread` is what it would have declared then.
+    """
+
+    statements: tuple[AnyStatement, ...] | None
+    comments: tuple[Comment, ...]
+    problems: tuple[Diagnostic, ...]
+    unread: tuple[Name, ...]
+
+
+def read_stretch(source: SourceText, chunk: Chunk) -> StretchReading:
+    """Read one stretch of a text that was cut apart (`recovery.cut`), by itself. Never raises for any text."""
+    with _LOCK:
+        return _read_stretch(_reader(), source, chunk)
+
+
+def reads_as_program(text: str) -> bool:
+    """Tell whether the whole text can be read, if perhaps with problems."""
+    with _LOCK, _collector_paused():
+        return _reader().read(SourceText("", text), 0, text, "start") is not None
+
+
+def join_readings(
+    source: SourceText, readings: Iterable[StretchReading], *, whole: bool
+) -> tuple[SourceFile, tuple[Diagnostic, ...]]:
+    """Put together what was read stretch by stretch; `whole` tells that the text can be read as a whole as well.
+
+    The result is that of `parse`, which of a text that cannot be read takes whole stretches away, and else statements.
+    """
+    statements: list[AnyStatement] = []
+    comments: list[Comment] = []
+    unread: list[Name] = []
+    found: list[Diagnostic] = []
+    for reading in readings:
+        if len(found) >= _MOST_ERRORS and not whole:
+            break
+        found += reading.problems
+        comments += reading.comments
+        if not reading.problems and reading.statements is not None:
+            statements += reading.statements
+        elif whole and reading.statements is not None:
+            kept, lost = _without_faulty(reading.statements, list(reading.problems))
+            statements += kept
+            unread += lost
+        else:
+            unread += reading.unread
+    file = SourceFile(source=source, statements=tuple(statements), comments=tuple(comments), unread_names=tuple(unread))
+    return file, in_order(found)[:_MOST_ERRORS]
 
 
 def grammar_text() -> str:
@@ -160,38 +224,39 @@ def _recover(reader: _Reader, source: SourceText) -> tuple[SourceFile, tuple[Dia
     """Read statement by statement a text that does not read as a whole."""
     from meshc_lang.recovery import cut
 
-    chunks, found = cut(source)
-    statements: list[AnyStatement] = []
-    comments: list[Comment] = []
-    unread: list[Name] = []
-    for chunk in chunks:
-        if len(found) >= _MOST_ERRORS:
-            break
-        read: Any = None
-        if not chunk.broken:
-            read, errors = _read_chunk(reader, source, chunk)
-            found += errors
-            comments += reader.builder.comments
-        if read is None:
-            unread += _declared(source, chunk)
-        else:
-            statements += read
+    file, found = join_readings(source, (_read_stretch(reader, source, chunk) for chunk in cut(source)), whole=False)
     if not found:
         # Cut apart it reads: only two statements joined in a way that no cut sees can do that.
-        found.append(reader.why_not(source, 0, source.text, "start", "statement"))
-    file = SourceFile(source=source, statements=tuple(statements), comments=tuple(comments), unread_names=tuple(unread))
-    return file, in_order(found)[:_MOST_ERRORS]
+        found = (reader.why_not(source, 0, source.text, "start", "statement"),)
+    return file, found
 
 
-def _read_chunk(reader: _Reader, source: SourceText, chunk: Chunk) -> tuple[Any | None, list[Diagnostic]]:
-    """Read one statement; where a line of its block is at fault, leave it out to find the next fault."""
+def _read_stretch(reader: _Reader, source: SourceText, chunk: Chunk) -> StretchReading:
+    if chunk.broken:
+        unread = tuple(_declared(source, chunk))
+        return StretchReading(statements=None, comments=(), problems=chunk.problems, unread=unread)
+    read, errors, comments = _read_chunk(reader, source, chunk)
+    return StretchReading(
+        statements=read,
+        comments=tuple(comments),
+        problems=(*chunk.problems, *errors),
+        unread=tuple(_declared(source, chunk)) if read is None or errors else (),
+    )
+
+
+def _read_chunk(
+    reader: _Reader, source: SourceText, chunk: Chunk
+) -> tuple[Any | None, list[Diagnostic], list[Comment]]:
+    """Read one statement; where a line of its block is at fault, leave it out to find the next fault.
+
+    Returns the statement, None where it cannot be read, with what is wrong with it, and the comments.
+    """
     text = source.text[chunk.start : chunk.end]
     errors: list[Diagnostic] = []
     for _ in range(1 + _MOST_WORK // (len(text) + 1)):
         read = reader.read(source, chunk.start, text, "start")
         if read is not None:
-            problems = reader.builder.problems
-            return (None if errors or problems else read), errors + problems
+            return (None if errors else read), errors + reader.builder.problems, reader.builder.comments
         comments = reader.builder.comments
         fault = reader.why_not(source, chunk.start, text, "start", chunk.keyword)
         reader.builder.comments = comments
@@ -204,7 +269,7 @@ def _read_chunk(reader: _Reader, source: SourceText, chunk: Chunk) -> tuple[Any 
             break
         start, end = line[0] - chunk.start, line[1] - chunk.start
         text = text[:start] + " " * (end - start) + text[end:]
-    return None, errors
+    return None, errors, reader.builder.comments
 
 
 def _without_faulty(

@@ -13,7 +13,7 @@ from meshc_lang.diagnostic import Diagnostic, Label
 from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText, Span
 
-__all__ = ["STATEMENTS", "UNSUPPORTED", "Chunk", "cut"]
+__all__ = ["STATEMENTS", "UNSUPPORTED", "Chunk", "cut", "cut_beginning"]
 
 STATEMENTS = (
     "edition",
@@ -60,7 +60,8 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 class Chunk:
     """A stretch of text that holds one statement and the comments above it; `broken` if its braces are at fault.
 
-    `entries` are the lines of its blocks that could be taken out without upsetting the braces.
+    `entries` are the lines of its blocks that could be taken out without upsetting the braces, `problems` what is wrong
+    with its quotes and braces.
     """
 
     start: int
@@ -68,6 +69,7 @@ class Chunk:
     keyword: str
     broken: bool
     entries: tuple[tuple[int, int], ...]
+    problems: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,6 @@ class _Cutter:
     def __init__(self, source: SourceText) -> None:
         self.source = source
         self.chunks: list[Chunk] = []
-        self.problems: list[Diagnostic] = []
         self.begin(0)
 
     def begin(self, offset: int) -> None:
@@ -94,9 +95,12 @@ class _Cutter:
         self.suspects: list[tuple[_Opener, int]] = []
         self.lowest = 0
         self.broken = False
+        self.continued = ""
         self.entries: list[tuple[int, int]] = []
+        self.problems: list[Diagnostic] = []
 
     def run(self) -> None:
+        """Cut all that ends before the text does."""
         text = self.source.text
         starts = self.source.line_starts
         for index, start in enumerate(starts):
@@ -116,16 +120,26 @@ class _Cutter:
             closed = self.scan(start, line)
             if depth and depth == self.lowest == len(self.stack) and closed.strip():
                 self.entries.append((start, start + len(line.rstrip("\r\n"))))
-            if not self.stack and self.keyword is not None and not closed.endswith((",", "\\")):
+            if closed.strip():
+                self.continued = closed[-1] if closed[-1] in (",", "\\") else ""
+            elif self.continued != ",":
+                # Behind a comma there may be blank lines and comments before the statement goes on.
+                self.continued = ""
+            if not self.stack and self.keyword is not None and not self.continued:
                 self.finish(end)
+
+    def end(self) -> None:
+        """Cut off what the end of the text ends."""
+        length = len(self.source.text)
         if self.stack:
-            self.unclosed(len(text))
-        self.finish(len(text))
+            self.unclosed(length)
+        self.finish(length)
 
     def finish(self, offset: int) -> None:
         """End the chunk before `offset`; comments and blank lines at the end of a file are a chunk of their own."""
         if offset > self.start:
-            self.chunks.append(Chunk(self.start, offset, self.keyword or "", self.broken, tuple(self.entries)))
+            entries, problems = tuple(self.entries), tuple(self.problems)
+            self.chunks.append(Chunk(self.start, offset, self.keyword or "", self.broken, entries, problems))
         self.begin(offset)
 
     def scan(self, start: int, line: str) -> str:
@@ -207,11 +221,22 @@ class _Cutter:
         self.problems.append(Diagnostic(code=code, message=message, primary=span, related=related))
 
 
-def cut(source: SourceText) -> tuple[list[Chunk], list[Diagnostic]]:
-    """Return the stretches of a text that each hold a statement, and what is wrong with quotes and braces."""
+def cut(source: SourceText) -> list[Chunk]:
+    """Return the stretches of a text that each hold a statement, with what is wrong with quotes and braces."""
     cutter = _Cutter(source)
     cutter.run()
-    return cutter.chunks, cutter.problems
+    cutter.end()
+    return cutter.chunks
+
+
+def cut_beginning(source: SourceText) -> tuple[list[Chunk], int]:
+    """Cut a text that goes on: return the stretches that no more text can change, and where the last of them ends.
+
+    Where one of them ends, cutting begins anew: nothing that comes before matters to what comes behind.
+    """
+    cutter = _Cutter(source)
+    cutter.run()
+    return cutter.chunks, cutter.start
 
 
 def _indent(line: str) -> int:
