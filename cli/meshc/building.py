@@ -34,5 +34,6 @@ def build_program(
         authority=authority,
         now=datetime.now(UTC),
     )
-    built = build(compiled.index, targets, out, source, stops=lambda found: bool(reporting.status(found)))
-    return replace(built, diagnostics=findings + built.diagnostics)
+    silence = compiled.suppressions.silence
+    built = build(compiled.index, targets, out, source, stops=lambda found: bool(reporting.status(silence(found).kept)))
+    return replace(built, diagnostics=findings + silence(built.diagnostics).kept)

@@ -9,6 +9,8 @@ import click
 from meshc.reporting import Reporting
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from meshc_compiler.ir.mesh import MeshIndex
     from meshc_compiler.pipeline import CompileResult
 
@@ -18,7 +20,14 @@ def compile_paths(paths: tuple[str, ...]) -> CompileResult:
     from meshc_compiler.loader import DiskReader
     from meshc_compiler.pipeline import compile_program
 
-    return compile_program(paths, DiskReader())
+    return compile_program(paths, DiskReader(), today)
+
+
+def today() -> date:
+    """Return which day it is, in UTC."""
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).date()
 
 
 def mesh_or_exit(paths: tuple[str, ...], reporting: Reporting, *, with_failed_checks: bool = False) -> MeshIndex:

@@ -337,6 +337,17 @@ def test_build_under_strict_writes_nothing_for_a_warning(folder: Path) -> None:
     assert "refused by sidecar: 1 part of the program" in result.stdout
 
 
+def test_build_keeps_silent_what_a_comment_says(folder: Path) -> None:
+    (folder / "grpc.mesh").write_text(
+        "# meshc: ignore-file[MSH820] Envoy carries it\n"
+        'mesh m { trust-domain: "m.example" }\nservice a {}\nservice b { port: 81/grpc }\nallow a -> b : rpc x.Y/*\n'
+    )
+    result = invoke("build", "grpc.mesh", "--target", "sidecar", "--strict")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "refused by sidecar: 1 part of the program" in result.stdout
+    assert invoke("check", "grpc.mesh", "--strict").exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -28,7 +28,7 @@ FAMILIES = (
     (resilience, "resilience"),
     (identities, "identity and TLS"),
     (targets, "what a target cannot express"),
-    (style, "style"),
+    (style, "style, suppressions and examples"),
 )
 """The modules of codes with their titles, in the order of the documentation."""
 
