@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from dataclasses import replace
 from functools import cached_property
 
 from meshc_lang.record import dataclass, field
@@ -80,7 +81,21 @@ class Span:
 
     def to(self, other: Span) -> Span:
         """Return the span from the start of this one to the end of `other`, in the same text."""
-        return Span(self.source, min(self.start, other.start), max(self.end, other.end))
+        return self.at(min(self.start, other.start), max(self.end, other.end))
+
+    def at(self, start: int, end: int) -> Span:
+        """Return another stretch of the same text, of the same provenance."""
+        return Span(self.source, start, end)
+
+    @property
+    def overlay(self) -> str:
+        """The overlay in which it stands; empty in the program itself."""
+        return ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How what stands here came into the program, where that is not plain from the place alone."""
+        return ()
 
     @property
     def sort_key(self) -> tuple[str, int, int]:
@@ -90,3 +105,58 @@ class Span:
     def __str__(self) -> str:
         at = self.first
         return f"{self.source.path}:{at.line}:{at.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class UseSite:
+    """A `use` that wrote out a template: the template's name, and where the `use` stands."""
+
+    template: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Waypoint:
+    """A further place that explains a span, and the half-sentence that says how."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpandedSpan(Span):
+    """A span of something that a `let`, a `use` or an overlay brought where it stands. Equal to others by place alone.
+
+    `uses` are the expansions that it went through, the innermost first. `waypoints` lead to where a value was written,
+    or where a template's parameter stands. `written` is the text of which the value under this span is made, if that
+    is elsewhere: a mistake in the value is mended there. `within` is the overlay, and `remarks` are further notes.
+    """
+
+    uses: tuple[UseSite, ...] = field(default=(), compare=False)
+    waypoints: tuple[Waypoint, ...] = field(default=(), compare=False)
+    written: Span | None = field(default=None, compare=False)
+    within: str = field(default="", compare=False)
+    remarks: tuple[str, ...] = field(default=(), compare=False)
+
+    def at(self, start: int, end: int) -> Span:
+        """Return another stretch of the same text, of the same provenance."""
+        return replace(self, start=start, end=end)
+
+    @property
+    def overlay(self) -> str:
+        """The overlay in which it stands; empty in the program itself."""
+        return self.within
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The `use` statements that it came through, the names of values, the overlay."""
+        notes = [f"use {site.span}" for site in self.uses]
+        notes += self.remarks
+        if self.within:
+            notes.append(f"overlay {self.within}")
+        return tuple(notes)
+
+
+def expanded(span: Span) -> ExpandedSpan:
+    """Return a span as one that can bear provenance; one that does already is returned as it is."""
+    return span if isinstance(span, ExpandedSpan) else ExpandedSpan(span.source, span.start, span.end)

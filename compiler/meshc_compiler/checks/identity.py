@@ -37,7 +37,7 @@ def check_trust_domain(subject: CheckSubject) -> Iterator[Diagnostic]:
     domain, origin = subject.mesh.trust_domain, subject.mesh.origin
     if origin is not None and ("." not in domain.strip(".") or domain in _DEFAULTS):
         start = origin.text.find(domain, origin.text.find("trust-domain"))
-        span = origin.source.span(origin.start + start, origin.start + start + len(domain)) if start > 0 else origin
+        span = origin.at(origin.start + start, origin.start + start + len(domain)) if start > 0 else origin
         yield Diagnostic(
             code=identities.SHORT_TRUST_DOMAIN,
             message=f"other meshes are likely to have the trust domain `{domain}` too",

@@ -19,7 +19,7 @@ def check_unreachable_services(subject: CheckSubject) -> Iterator[Diagnostic]:
             yield Diagnostic(
                 code=authorization.UNREACHABLE_SERVICE,
                 message=f"nobody may call `{service.name}`",
-                primary=span.source.span(span.start, span.start + _head_length(span.text)),
+                primary=span.at(span.start, span.start + _head_length(span.text)),
                 help=f"add an `allow … -> {service.name}`, or leave out its port if it only calls others",
                 subject=f"service {service.name}",
             )

@@ -116,7 +116,7 @@ def lower_path(
                 start = pattern.pattern.span.start + 1 + tree_or_problem.offset
                 span = pattern.pattern.span
                 if start < span.end - 1:
-                    span = Span(span.source, start, start + 1)
+                    span = span.at(start, start + 1)
                 findings.add(units.INVALID_REGEX, message, span)
                 return None
             if text == "" or not text.startswith(("/", "(", "[", ".", "\\/")):
