@@ -2,8 +2,9 @@
 
     allowed(request) = some allow matches it, and no deny matches it
 
-A request without a mesh identity is refused, and so is a path that has no canonical form. Routes, settings and limits
-are those of an allowed request.
+A path that has no canonical form is refused. A request without a mesh identity is refused too, unless the callee takes
+plaintext; then only rules that say `plaintext` are about it. Routes, settings and limits are those of an allowed
+request.
 """
 
 from __future__ import annotations
@@ -11,19 +12,35 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import assert_never
 
+from meshc_compiler.ir.caller import includes
 from meshc_compiler.ir.identity import SpiffeId
-from meshc_compiler.ir.match import AllOf, AnyOf, Condition, HeaderOneOf, HeaderPresent, Not, RequestMatch
-from meshc_compiler.ir.mesh import INGRESS, MeshIndex, includes
+from meshc_compiler.ir.match import (
+    AllOf,
+    AnyOf,
+    AttributeKind,
+    AttributeMatches,
+    AttributeOneOf,
+    AttributePresent,
+    CallerIn,
+    Condition,
+    HeaderMatches,
+    HeaderOneOf,
+    HeaderPresent,
+    Not,
+    RequestMatch,
+)
+from meshc_compiler.ir.mesh import INGRESS, MeshIndex
 from meshc_compiler.ir.policy import Effect, Limit, Rule
 from meshc_compiler.ir.route import WHOLE, Destination, RouteRule
 from meshc_compiler.ir.setting import NOTHING_STATED, Settings
 from meshc_compiler.ir.workload import ServicePort
 from meshc_compiler.path import canonical_path, path_matches
+from meshc_compiler.regex import value_matches
 from meshc_lang.record import dataclass
 from meshc_lang.request import PLAINTEXT, Request
 
-Headers = tuple[tuple[str, str], ...]
-"""Header lines as they come, names in any case."""
+Pairs = tuple[tuple[str, str], ...]
+"""Names with values; a name may stand there several times."""
 
 NEVER_FORWARDED = frozenset({"CONNECT", "TRACE"})
 """Methods that are answered with 405 though a rule allows them: one is a tunnel, the other echoes what proxies add."""
@@ -80,10 +97,11 @@ def evaluate(index: MeshIndex, request: Request) -> Decision:
     if path is None:
         return _refused(request, Reason.REFUSED_PATH, status=400)
 
+    view = View(headers=request.headers, query=request.query, claims=request.claims, caller=caller)
     matching = tuple(
         rule
         for rule in index.rules_of(request.callee, port.number)
-        if includes(rule.callers, caller) and matches(rule.match, request.method, path, request.headers)
+        if includes(rule.callers, caller) and matches(rule.match, request.method, path, view)
     )
     denies = tuple(rule for rule in matching if rule.effect is Effect.DENY)
     allows = tuple(rule for rule in matching if rule.effect is Effect.ALLOW)
@@ -96,7 +114,7 @@ def evaluate(index: MeshIndex, request: Request) -> Decision:
     if request.method in NEVER_FORWARDED and not tcp:
         return _refused(request, Reason.REFUSED_METHOD, status=405, path=path)
 
-    rule = route_rule(index, request.callee, port.number, request.method, path, request.headers)
+    rule = route_rule(index, request.callee, port.number, request.method, path, view)
     return Decision(
         request=request,
         allowed=True,
@@ -158,34 +176,61 @@ def port_of(index: MeshIndex, request: Request) -> ServicePort | None:
 # ---- what a match means
 
 
-def matches(match: RequestMatch, method: str, path: str, headers: Headers) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What conditions may ask of a request.
+
+    `headers` are its lines, names in any case; `query` is what stands behind the `?`; `claims` are those of a token
+    that was verified for an issuer of the program; `caller` None is a caller without a mesh identity.
+    """
+
+    headers: Pairs = ()
+    query: str = ""
+    claims: Pairs = ()
+    caller: SpiffeId | None = None
+
+
+def matches(match: RequestMatch, method: str, path: str, view: View) -> bool:
     """Tell whether a request with this canonical path is in the set."""
     return (
         (not match.methods or method in match.methods)
         and (match.path is None or path_matches(match.path, path))
-        and (match.condition is None or holds(match.condition, headers))
+        and (match.condition is None or holds(match.condition, view))
     )
 
 
-def holds(condition: Condition, headers: Headers) -> bool:
-    """Tell whether a condition on headers holds."""
+def holds(condition: Condition, view: View) -> bool:
+    """Tell whether a condition holds. A header, parameter, cookie or claim may have several values: one is enough."""
     match condition:
         case HeaderPresent(name):
-            return any(line_name.lower() == name for line_name, _ in headers)
+            return any(line_name.lower() == name for line_name, _ in view.headers)
         case HeaderOneOf(name, values):
-            return not set(values).isdisjoint(members(headers, name))
+            return not set(values).isdisjoint(members(view.headers, name))
+        case HeaderMatches(name, pattern):
+            return any(value_matches(pattern, member) for member in members(view.headers, name))
+        case AttributePresent(kind, name):
+            return bool(attribute_values(view, kind, name))
+        case AttributeOneOf(kind, name, values):
+            return not set(values).isdisjoint(attribute_values(view, kind, name))
+        case AttributeMatches(kind, name, pattern):
+            return any(value_matches(pattern, value) for value in attribute_values(view, kind, name))
+        case CallerIn(callers):
+            return includes(callers, view.caller)
         case AllOf(operands):
-            return all(holds(operand, headers) for operand in operands)
+            return all(holds(operand, view) for operand in operands)
         case AnyOf(operands):
-            return any(holds(operand, headers) for operand in operands)
+            return any(holds(operand, view) for operand in operands)
         case Not(operand):
-            return not holds(operand, headers)
+            return not holds(operand, view)
         case _:
             assert_never(condition)
 
 
-def members(headers: Headers, name: str) -> tuple[str, ...]:
-    """Return the members of a header: the pieces between commas of all its lines, less one leading space each."""
+def members(headers: Pairs, name: str) -> tuple[str, ...]:
+    """Return the members of a header (RFC 9110 §5.6.1): what stands between commas, less one leading space each.
+
+    All lines of the name count, each without white space at its ends.
+    """
     return tuple(
         piece.removeprefix(" ")
         for line_name, value in headers
@@ -194,15 +239,58 @@ def members(headers: Headers, name: str) -> tuple[str, ...]:
     )
 
 
+def attribute_values(view: View, kind: AttributeKind, name: str) -> tuple[str, ...]:
+    """Return the values that a request bears under a name: of its query, of its cookies, or of its token."""
+    match kind:
+        case AttributeKind.QUERY:
+            pairs = query_pairs(view.query)
+        case AttributeKind.COOKIE:
+            pairs = cookie_pairs(view.headers)
+        case AttributeKind.CLAIM:
+            pairs = view.claims
+        case _:
+            assert_never(kind)
+    return tuple(value for pair_name, value in pairs if pair_name == name)
+
+
+def query_pairs(query: str) -> Pairs:
+    """Return the parameters of a query, decoded as forms are (WHATWG URL §5.1): `+` is a space, escapes are UTF-8.
+
+    A parameter without `=` is empty.
+    """
+    from urllib.parse import unquote_plus  # only few programs ask
+
+    pairs = (piece.partition("=") for piece in query.split("&") if piece)
+    return tuple((unquote_plus(name), unquote_plus(value)) for name, _, value in pairs)
+
+
+def cookie_pairs(headers: Pairs) -> Pairs:
+    """Return the cookies of all `Cookie` lines: `name=value` between semicolons (RFC 6265 §4.2.1), without white space.
+
+    A value in double quotes is what stands between them (RFC 6265 §4.1.1). What has no `=` is no cookie.
+    """
+    pairs = (
+        piece.strip(" \t").partition("=")
+        for line_name, line in headers
+        if line_name.lower() == "cookie"
+        for piece in line.split(";")
+    )
+    return tuple((name, _unquoted(value)) for name, equals, value in pairs if equals)
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) >= 2 and value[0] == value[-1] == '"' else value
+
+
 # ---- where it goes
 
 
-def route_rule(index: MeshIndex, callee: str, port: int, method: str, path: str, headers: Headers) -> RouteRule | None:
+def route_rule(index: MeshIndex, callee: str, port: int, method: str, path: str, view: View) -> RouteRule | None:
     """Return the rule that wins among those that match: the one that yields to no other of them."""
     route = index.routes.get((callee, port))
     if route is None:
         return None
-    candidates = [rule for rule in route.rules if matches(rule.match, method, path, headers)]
+    candidates = [rule for rule in route.rules if matches(rule.match, method, path, view)]
     ids = {rule.id for rule in candidates}
     return next((rule for rule in candidates if ids.isdisjoint(rule.yields_to)), None)
 

@@ -1,16 +1,17 @@
-r"""Regular expressions in paths: the part of RE2 in which RE2 and Python's `re` say the same.
+r"""Regular expressions of paths and values: the part of RE2 in which RE2 and Python's `re` say the same.
 
-Taken are: literals of visible ASCII, escaped punctuation, `.`, the classes `\d \D \w \W \s \S` and `[…]` of characters,
-ranges and those classes, groups `(…)`, `(?:…)` and `(?P<name>…)`, alternation, and the repetitions `* + ? {n} {n,}
-{n,m}` up to 1000, each perhaps lazy. The whole path must match, so anchors say nothing and are refused. Refused is what
-RE2 lacks (look-around, back-references, possessive and atomic groups) and what engines read differently (inline flags,
-`\b`, POSIX classes, a bare `{`, nested sets).
+Taken are: literals of visible ASCII (and spaces, where values may hold them), escaped punctuation, `.`, the classes
+`\d \D \w \W \s \S` and `[…]` of characters, ranges and those classes, groups `(…)`, `(?:…)` and `(?P<name>…)`,
+alternation, and the repetitions `* + ? {n} {n,} {n,m}` up to 1000, each perhaps lazy. The whole must match, so anchors
+say nothing and are refused. Refused is what RE2 lacks (look-around, back-references, possessive and atomic groups) and
+what engines read differently (inline flags, `\b`, POSIX classes, a bare `{`, nested sets).
 """
 
 from __future__ import annotations
 
 import string
 from collections.abc import Iterator
+from enum import Enum
 from functools import lru_cache
 from itertools import islice, product
 from typing import TypeAlias, assert_never
@@ -25,7 +26,45 @@ _MOST_PARTS = 5000
 _VISIBLE = frozenset(map(chr, range(0x21, 0x7F)))
 _DIGITS = frozenset(string.digits)
 _WORD = frozenset(string.ascii_letters + string.digits + "_")
-_CLASSES = {"d": _DIGITS, "D": _VISIBLE - _DIGITS, "w": _WORD, "W": _VISIBLE - _WORD, "s": frozenset(), "S": _VISIBLE}
+_SPACES = frozenset(" \t\n\f\r")
+
+BEYOND = "\x80"
+"""What stands for every character outside ASCII: expressions do not tell one from another."""
+
+_ASCII_AND_BEYOND = frozenset({*map(chr, range(128)), BEYOND})
+
+
+@dataclass(frozen=True, slots=True)
+class _Alphabet:
+    """The characters of a kind of text: all, those that `.` takes, those that may be written as they are."""
+
+    all: frozenset[str]
+    dot: frozenset[str]
+    literals: frozenset[str]
+    what: str
+    no_literal: str
+
+    def escape(self, letter: str) -> frozenset[str] | None:
+        """Return the class that a letter behind a backslash stands for."""
+        named = {"d": _DIGITS, "w": _WORD, "s": _SPACES}.get(letter.lower())
+        if named is None:
+            return None
+        return named & self.all if letter.islower() else self.all - named
+
+
+class Subject(Enum):
+    """What an expression is about: canonical paths, which are visible ASCII, or values, which are any text."""
+
+    PATH = _Alphabet(_VISIBLE, _VISIBLE, _VISIBLE, "path", "no path holds a space, a control or a non-ASCII character")
+    VALUE = _Alphabet(
+        _ASCII_AND_BEYOND,
+        _ASCII_AND_BEYOND - {"\n"},
+        _VISIBLE | {" "},
+        "value",
+        "an expression is written in visible ASCII characters and spaces: `.` stands for others too",
+    )
+
+
 _PREFERRED = "a0A-_." + string.ascii_lowercase + string.digits + string.ascii_uppercase
 
 
@@ -71,11 +110,11 @@ class RegexProblem:
     offset: int
 
 
-def parse_regex(pattern: str) -> Regex | RegexProblem:
+def parse_regex(pattern: str, subject: Subject = Subject.PATH) -> Regex | RegexProblem:
     """Read an expression, or say why it is refused."""
     if len(pattern) > LONGEST:
         return RegexProblem(f"an expression has at most {LONGEST} characters", LONGEST)
-    reader = _Reader(pattern)
+    reader = _Reader(pattern, subject.value)
     try:
         tree = reader.choice(0)
         if reader.at < len(pattern):
@@ -99,8 +138,9 @@ class _RefusedError(Exception):
 class _Reader:
     """Recursive descent over the characters of a pattern."""
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, alphabet: _Alphabet) -> None:
         self.pattern = pattern
+        self.alphabet = alphabet
         self.at = 0
 
     def peek(self) -> str:
@@ -164,18 +204,18 @@ class _Reader:
             case "[":
                 return self.character_class(start)
             case ".":
-                return Characters(_VISIBLE)
+                return Characters(self.alphabet.dot)
             case "\\":
                 return Characters(self.escape(start))
             case "^" | "$":
-                raise _RefusedError(f"`{character}` is not needed: the whole path must match", start)
+                raise _RefusedError(f"`{character}` is not needed: the whole {self.alphabet.what} must match", start)
             case "*" | "+" | "?" | "{":
                 raise _RefusedError(f"`{character}` repeats nothing", start)
-        return Characters(frozenset({self.visible(character, start)}))
+        return Characters(frozenset({self.literal(character, start)}))
 
-    def visible(self, character: str, offset: int) -> str:
-        if character not in _VISIBLE:
-            raise _RefusedError("no path holds a space, a control or a non-ASCII character", offset)
+    def literal(self, character: str, offset: int) -> str:
+        if character not in self.alphabet.literals:
+            raise _RefusedError(self.alphabet.no_literal, offset)
         return character
 
     def group(self, start: int, depth: int) -> Regex:
@@ -204,18 +244,19 @@ class _Reader:
             return "RE2 has no atomic groups"
         if ahead.startswith(("?P=", "?(")):
             return "RE2 has no back-references and no conditions"
-        return "inline flags are not taken: paths are compared exactly"
+        return f"inline flags are not taken: {self.alphabet.what}s are compared exactly"
 
     def escape(self, start: int) -> frozenset[str]:
         character = self.take()
-        if character in _CLASSES:
-            return _CLASSES[character]
+        named = self.alphabet.escape(character)
+        if named is not None:
+            return named
         if character in _DIGITS:
             raise _RefusedError("RE2 has no back-references", start)
         if character in string.punctuation:
             return frozenset({character})
         if character in "bBAzZG":
-            raise _RefusedError(f"`\\{character}` is not taken: the whole path must match", start)
+            raise _RefusedError(f"`\\{character}` is not taken: the whole {self.alphabet.what} must match", start)
         raise _RefusedError(f"`\\{character}` does not mean the same in every engine", start)
 
     def character_class(self, start: int) -> Regex:
@@ -235,7 +276,7 @@ class _Reader:
                 low = frozenset(map(chr, range(ord(min(low)), ord(min(high)) + 1)))
             accepted |= low
         self.at += 1
-        return Characters(_VISIBLE - accepted if negated else frozenset(accepted))
+        return Characters(self.alphabet.all - accepted if negated else frozenset(accepted))
 
     def class_member(self, start: int, first: bool) -> frozenset[str]:
         at = self.at
@@ -248,7 +289,7 @@ class _Reader:
             raise _RefusedError(f"write `\\{character}`: engines read a bare `{character}` in a class differently", at)
         if character in "&~|-" and self.peek() == character:
             raise _RefusedError(f"write `\\{character}`: a doubled `{character}` is a set operation elsewhere", at)
-        return frozenset({self.visible(character, at)})
+        return frozenset({self.literal(character, at)})
 
 
 def _size(tree: Regex) -> int:
@@ -282,17 +323,24 @@ def _parts(tree: Regex) -> int:
 
 
 @lru_cache(maxsize=4096)
-def compiled(pattern: str) -> Regex:
+def compiled(pattern: str, subject: Subject = Subject.PATH) -> Regex:
     """Return the tree of an expression that is known to be taken."""
-    tree = parse_regex(pattern)
+    tree = parse_regex(pattern, subject)
     if isinstance(tree, RegexProblem):
         raise ValueError(f"{pattern!r} is not taken: {tree.message}")
     return tree
 
 
-def full_match(pattern: str, text: str) -> bool:
-    """Tell whether an expression matches the whole text, in time that no pattern can blow up (as RE2 does it)."""
-    return len(text) in _ends(compiled(pattern), text, {0})
+def full_match(pattern: str, path: str) -> bool:
+    """Tell whether an expression matches the whole path, in time that no pattern can blow up (as RE2 does it)."""
+    return len(path) in _ends(compiled(pattern), path, {0})
+
+
+def value_matches(pattern: str, value: str) -> bool:
+    """Tell whether an expression matches the whole of a value: a header's member, a parameter, a cookie, a claim."""
+    if not value.isascii():
+        value = "".join(character if character.isascii() else BEYOND for character in value)
+    return len(value) in _ends(compiled(pattern, Subject.VALUE), value, {0})
 
 
 def _ends(tree: Regex, text: str, starts: set[int]) -> set[int]:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import assert_never
 
 from meshc_compiler.evaluate import Decision, Reason, evaluate, port_of, stated_settings
+from meshc_compiler.ir.caller import TheseCallers
 from meshc_compiler.ir.claim import ANYBODY, ExpectDenied, Never, Only
 from meshc_compiler.ir.match import PathTemplate, RequestMatch
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
-from meshc_compiler.ir.policy import Effect, Rule, TheseCallers
+from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.ir.setting import Settings
 from meshc_compiler.ir.workload import ServicePort
 from meshc_compiler.lower.sentence import callee_text, match_text

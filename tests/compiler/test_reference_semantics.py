@@ -8,7 +8,8 @@ from functools import cache
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshc_compiler.evaluate import Reason, evaluate, holds, matches, members, route_rule
+from meshc_compiler.evaluate import Reason, View, evaluate, holds, matches, members, route_rule
+from meshc_compiler.ir.caller import AnyCaller, TheseCallers
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.match import (
     AllOf,
@@ -23,7 +24,7 @@ from meshc_compiler.ir.match import (
     SegmentKind,
 )
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
-from meshc_compiler.ir.policy import AnyCaller, Effect, Rule, TheseCallers
+from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.ir.workload import Protocol, Service, ServicePort, Workload
 from meshc_compiler.loader import MemoryReader
 from meshc_compiler.pipeline import compile_program
@@ -40,6 +41,10 @@ SEGMENT = {
     SegmentKind.UUID: "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}",
     SegmentKind.SLUG: "[a-z0-9-]+",
 }
+
+
+def said(match: RequestMatch, method: str, path: str, lines: Lines) -> bool:
+    return matches(match, method, path, View(headers=lines))
 
 
 def naive_path(pattern: PathTemplate | PathRegex, path: str) -> bool:
@@ -144,23 +149,23 @@ def test_the_evaluator_agrees_with_a_naive_one(
 
 @given(any_matches, requests)
 def test_a_match_agrees_with_a_naive_one(match: RequestMatch, ask: tuple[str, str, Lines]) -> None:
-    assert matches(match, *ask) is naive_match(match, *ask)
+    assert said(match, *ask) is naive_match(match, *ask)
 
 
 @given(headers, st.sampled_from(("x-one", "x-two")), st.sampled_from(("1", "2")))
 def test_equal_and_not_equal_are_opposites(lines: Lines, name: str, value: str) -> None:
     equal = HeaderOneOf(name, (value,))
-    assert holds(equal, lines) is not holds(Not(equal), lines)
-    assert holds(equal, lines) is (value in members(lines, name))
-    if holds(equal, lines):
-        assert holds(HeaderPresent(name), lines)
+    assert holds(equal, View(headers=lines)) is not holds(Not(equal), View(headers=lines))
+    assert holds(equal, View(headers=lines)) is (value in members(lines, name))
+    if holds(equal, View(headers=lines)):
+        assert holds(HeaderPresent(name), View(headers=lines))
 
 
 def test_members_lose_one_leading_space_and_lines_their_white_space() -> None:
     lines = (("X", "\ta,  b "), ("x", ""))
     assert members(lines, "x") == ("a", " b", "")
-    assert holds(HeaderPresent("x"), (("X", ""),))
-    assert not holds(HeaderPresent("x"), ())
+    assert holds(HeaderPresent("x"), View(headers=(("X", ""),)))
+    assert not holds(HeaderPresent("x"), View())
 
 
 def test_what_a_refused_caller_sees() -> None:
@@ -211,6 +216,6 @@ def test_the_first_route_rule_that_matches_is_the_one_that_wins(ask: tuple[str, 
     index = routed_mesh()
     method, path, lines = ask
     rules = index.routes["api", 80].rules
-    first = next((rule for rule in rules if matches(rule.match, method, path, lines)), None)
-    assert route_rule(index, "api", 80, method, path, lines) == first
+    first = next((rule for rule in rules if said(rule.match, method, path, lines)), None)
+    assert route_rule(index, "api", 80, method, path, View(headers=lines)) == first
     assert first is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshc_compiler.evaluate import matches
+from meshc_compiler.evaluate import View, matches
 from meshc_compiler.ir.match import HeaderOneOf, Not, PathRegex, PathTemplate, RequestMatch
 from meshc_compiler.lower.template import parse_template
 from meshc_compiler.path import canonical_path
@@ -22,7 +22,8 @@ def template(text: str) -> PathTemplate:
 
 
 def said(match: RequestMatch, ask: Ask) -> bool:
-    return matches(match, *ask)
+    method, path, lines = ask
+    return matches(match, method, path, View(headers=lines))
 
 
 def asked(witness: Witness) -> Ask:

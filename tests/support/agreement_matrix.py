@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from meshc_compiler.ir.caller import includes
 from meshc_compiler.ir.match import (
     AllOf,
     AnyOf,
@@ -19,7 +20,7 @@ from meshc_compiler.ir.match import (
     RequestMatch,
     SegmentKind,
 )
-from meshc_compiler.ir.mesh import MeshIndex, includes
+from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.policy import Effect
 from meshc_lang.request import PLAINTEXT, Request
 from support.agreement_certificates import FOREIGNER, STRANGER
@@ -301,6 +302,8 @@ def _holds(condition: Condition | None, headers: Headers) -> bool:
             return any(_holds(operand, headers) for operand in operands)
         case Not(operand):
             return not _holds(operand, headers)
+        case _:
+            raise AssertionError(f"the trial has no requests for {condition}")
 
 
 # ---- spellings

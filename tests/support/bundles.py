@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from meshc_backends.build import BuildInput, BuildResult, build
+from meshc_compiler.ir.caller import TheseCallers
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
-from meshc_compiler.ir.policy import Effect, Rule, TheseCallers
+from meshc_compiler.ir.policy import Effect, Rule
 from support.ir_mesh import DOMAIN, service, spiffe, template, workload
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meshc_compiler.ir.caller import AnyCaller, Callers, TheseCallers
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.match import (
     Condition,
@@ -14,7 +15,7 @@ from meshc_compiler.ir.match import (
     Segment,
     SegmentKind,
 )
-from meshc_compiler.ir.policy import AnyCaller, Callers, Effect, Limit, Rule, TheseCallers
+from meshc_compiler.ir.policy import Effect, Limit, LimitKey, LimitKeyKind, Rule
 from meshc_compiler.ir.route import WHOLE, Destination, RouteRule
 from meshc_compiler.ir.setting import NOTHING_STATED, Backoff, Scope, Setting, Settings
 from meshc_compiler.ir.workload import Protocol, Service, ServicePort, Workload
@@ -146,7 +147,7 @@ def limit(
         amount=amount,
         seconds=seconds,
         burst=amount if burst is None else burst,
-        per_header=per_header,
+        per=None if per_header is None else LimitKey(LimitKeyKind.HEADER, per_header),
     )
 
 

@@ -13,10 +13,11 @@ from meshc_backends.artifact import Artifact, Emission
 from meshc_backends.backend import EmitContext
 from meshc_backends.kubernetes import KUBERNETES
 from meshc_backends.placement import KubernetesPlacement
+from meshc_compiler.ir.caller import AnyCaller, TheseCallers
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.match import PathTemplate, RequestMatch, Segment, SegmentKind
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
-from meshc_compiler.ir.policy import AnyCaller, Effect, Rule, TheseCallers
+from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.ir.workload import External, Protocol, Service, ServicePort, TlsOrigination, Workload
 
 DOMAIN = "shop.example"

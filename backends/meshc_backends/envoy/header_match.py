@@ -11,8 +11,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias, assert_never
 
+from meshc_backends.carried import NotCarriedError
 from meshc_backends.envoy.message import Message
-from meshc_compiler.ir.match import AllOf, AnyOf, Condition, HeaderOneOf, HeaderPresent, Not
+from meshc_compiler.ir.match import (
+    AllOf,
+    AnyOf,
+    AttributeMatches,
+    AttributeOneOf,
+    AttributePresent,
+    CallerIn,
+    Condition,
+    HeaderMatches,
+    HeaderOneOf,
+    HeaderPresent,
+    Not,
+)
 
 
 def member_string_matches(value: str) -> tuple[Message, ...]:
@@ -50,6 +63,8 @@ def condition_permission(condition: Condition) -> Message:
             return any_of(condition_permission(operand) for operand in operands)
         case Not(operand):
             return {"not_rule": condition_permission(operand)}
+        case HeaderMatches() | AttributePresent() | AttributeOneOf() | AttributeMatches() | CallerIn():
+            raise NotCarriedError(condition)
         case _:
             assert_never(condition)
 
@@ -70,7 +85,7 @@ def any_of(permissions: Iterable[Message]) -> Message:
     return operands[0] if len(operands) == 1 else {"or_rules": {"rules": operands}}
 
 
-HeaderMatches: TypeAlias = tuple[Message, ...]
+HeaderMatchers: TypeAlias = tuple[Message, ...]
 """`HeaderMatcher`s that must all match: what one route of Envoy's can say about headers."""
 
 ROUTES_AT_MOST = 512
@@ -81,7 +96,7 @@ class TooWideError(ValueError):
     """A condition would need more than `ROUTES_AT_MOST` routes."""
 
 
-def route_header_matches(condition: Condition | None) -> tuple[HeaderMatches, ...]:
+def route_header_matches(condition: Condition | None) -> tuple[HeaderMatchers, ...]:
     """Return lists of header matchers of which one holds exactly if the condition does (disjunctive normal form).
 
     Envoy's routes know only "all of these headers"; each list becomes a route of its own.
@@ -92,7 +107,7 @@ def route_header_matches(condition: Condition | None) -> tuple[HeaderMatches, ..
     return ((),) if condition is None else _alternatives(condition, wanted=True)
 
 
-def _alternatives(condition: Condition, *, wanted: bool) -> tuple[HeaderMatches, ...]:
+def _alternatives(condition: Condition, *, wanted: bool) -> tuple[HeaderMatchers, ...]:
     match condition:
         case Not(operand):
             return _alternatives(operand, wanted=not wanted)
@@ -106,11 +121,13 @@ def _alternatives(condition: Condition, *, wanted: bool) -> tuple[HeaderMatches,
             return (({"name": name, "present_match": wanted},),)
         case HeaderOneOf(name, values):
             return _member_alternatives(name, values, wanted=wanted)
+        case HeaderMatches() | AttributePresent() | AttributeOneOf() | AttributeMatches() | CallerIn():
+            raise NotCarriedError(condition)
         case _:
             assert_never(condition)
 
 
-def _member_alternatives(name: str, values: tuple[str, ...], *, wanted: bool) -> tuple[HeaderMatches, ...]:
+def _member_alternatives(name: str, values: tuple[str, ...], *, wanted: bool) -> tuple[HeaderMatchers, ...]:
     matchers = [matcher for value in values for matcher in member_string_matches(value)]
     if wanted:
         return tuple(({"name": name, "string_match": matcher},) for matcher in matchers)
@@ -125,12 +142,12 @@ def _member_alternatives(name: str, values: tuple[str, ...], *, wanted: bool) ->
     )
 
 
-def _disjunction(parts: list[tuple[HeaderMatches, ...]]) -> tuple[HeaderMatches, ...]:
+def _disjunction(parts: list[tuple[HeaderMatchers, ...]]) -> tuple[HeaderMatchers, ...]:
     return _bounded([alternative for part in parts for alternative in part])
 
 
-def _conjunction(parts: list[tuple[HeaderMatches, ...]]) -> tuple[HeaderMatches, ...]:
-    result: tuple[HeaderMatches, ...] = ((),)
+def _conjunction(parts: list[tuple[HeaderMatchers, ...]]) -> tuple[HeaderMatchers, ...]:
+    result: tuple[HeaderMatchers, ...] = ((),)
     for part in parts:
         if len(result) * len(part) > ROUTES_AT_MOST:
             raise TooWideError
@@ -138,7 +155,7 @@ def _conjunction(parts: list[tuple[HeaderMatches, ...]]) -> tuple[HeaderMatches,
     return result
 
 
-def _bounded(alternatives: list[HeaderMatches]) -> tuple[HeaderMatches, ...]:
+def _bounded(alternatives: list[HeaderMatchers]) -> tuple[HeaderMatchers, ...]:
     if len(alternatives) > ROUTES_AT_MOST:
         raise TooWideError
     return tuple(alternatives)
@@ -155,5 +172,9 @@ def header_names(condition: Condition | None) -> frozenset[str]:
             return frozenset().union(*(header_names(operand) for operand in operands))
         case Not(operand):
             return header_names(operand)
+        case HeaderMatches(name):
+            return frozenset({name})
+        case AttributePresent() | AttributeOneOf() | AttributeMatches() | CallerIn():
+            return frozenset()
         case _:
             assert_never(condition)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from meshc_backends.carried import NotCarriedError
 from meshc_backends.envoy.message import Message, typed
 from meshc_backends.envoy.names import unique_names
-from meshc_compiler.ir.policy import AnyCaller, Limit
+from meshc_compiler.ir.caller import AnyCaller, PlaintextCaller, TheseCallers
+from meshc_compiler.ir.policy import Limit
 from meshc_lang.record import dataclass
 
 RATE_LIMIT_FILTER = "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
@@ -89,7 +91,13 @@ _CALLER = _expression("caller", "connection.uri_san_peer_certificate")
 
 def _descriptors(name: str, limit: Limit, bucket: _Bucket) -> list[Message]:
     """Return a descriptor for each caller; no value stands for each value that comes, with a bucket of its own."""
-    callers = [""] if isinstance(limit.callers, AnyCaller) else [str(identity) for identity in limit.callers.ids]
+    match limit.callers:
+        case TheseCallers(ids):
+            callers = [str(identity) for identity in ids]
+        case AnyCaller():
+            callers = [""]
+        case PlaintextCaller():
+            raise NotCarriedError(limit.callers)
     return [
         {
             "entries": [

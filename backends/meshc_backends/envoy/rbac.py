@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import assert_never
 
+from meshc_backends.carried import NotCarriedError
 from meshc_backends.envoy.header_match import all_of, any_of, condition_permission
 from meshc_backends.envoy.message import Message, typed
 from meshc_backends.envoy.names import unique_names
 from meshc_backends.envoy.path_match import path_forms, string_match
+from meshc_compiler.ir.caller import AnyCaller, Callers, PlaintextCaller, TheseCallers
 from meshc_compiler.ir.match import RequestMatch
-from meshc_compiler.ir.policy import AnyCaller, Callers, Effect, Rule, TheseCallers
+from meshc_compiler.ir.policy import Effect, Rule
 
 RBAC_FILTER = "envoy.extensions.filters.http.rbac.v3.RBAC"
 RBAC_PER_ROUTE = "envoy.extensions.filters.http.rbac.v3.RBACPerRoute"
@@ -52,12 +54,17 @@ def principals(callers: Callers, trust_domain: str, effect: Effect) -> list[Mess
     Any caller of an allow is one of the trust domain, any caller of a deny is whoever calls: where in doubt, both deny.
     """
     match callers:
-        case AnyCaller():
-            if effect is Effect.DENY:
-                return [ANYBODY]
-            return [{"authenticated": {"principal_name": {"prefix": f"spiffe://{trust_domain}/"}}}]
+        case AnyCaller(besides):
+            verified: Message = {"authenticated": {"principal_name": {"prefix": f"spiffe://{trust_domain}/"}}}
+            whoever = ANYBODY if effect is Effect.DENY else verified
+            if not besides:
+                return [whoever]
+            others: list[Message] = [{"not_id": authenticated(str(identity))} for identity in besides]
+            return [{"and_ids": {"ids": [whoever, *others]}}]
         case TheseCallers(ids):
             return [authenticated(str(identity)) for identity in ids]
+        case PlaintextCaller():
+            raise NotCarriedError(callers)
         case _:
             assert_never(callers)
 

@@ -13,9 +13,9 @@ from meshc_backends.envoy.rbac import rbac_per_route
 from meshc_backends.envoy.route import OTHERWISE, answer, application_route, call_settings, service_routes
 from meshc_backends.envoy.spelling import refused_spellings
 from meshc_backends.placement import host_names
+from meshc_compiler.ir.caller import includes
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.match import RequestMatch
-from meshc_compiler.ir.mesh import includes
 from meshc_compiler.ir.policy import Effect
 from meshc_compiler.ir.slice import InboundPort, OutboundExternal, OutboundService
 from meshc_compiler.ir.workload import External

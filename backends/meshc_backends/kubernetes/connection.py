@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from meshc_backends.artifact import Loss, Reservation
 from meshc_backends.kubernetes.outside import literal_address
+from meshc_compiler.ir.caller import AnyCaller, TheseCallers
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.mesh import MeshIndex
-from meshc_compiler.ir.policy import AnyCaller, Effect, Rule, TheseCallers
+from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.ir.workload import External, Service, Workload
 from meshc_lang.record import dataclass
 

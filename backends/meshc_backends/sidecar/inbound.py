@@ -6,9 +6,11 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from meshc_backends.carried import NotCarriedError
 from meshc_backends.placement import Address, Placement, server_name
 from meshc_backends.sidecar.request_match import match_fields
-from meshc_compiler.ir.policy import AnyCaller, Callers, Limit, Rule
+from meshc_compiler.ir.caller import AnyCaller, Callers, PlaintextCaller, TheseCallers
+from meshc_compiler.ir.policy import Limit, Rule
 from meshc_compiler.ir.slice import InboundPort, WorkloadSlice
 from meshc_runtime import snapshot as out
 
@@ -89,4 +91,10 @@ def _limit(own_id: str, limit: Limit) -> out.RateLimit:
 
 
 def _callers(callers: Callers) -> tuple[str, ...] | None:
-    return None if isinstance(callers, AnyCaller) else tuple(map(str, callers.ids))
+    match callers:
+        case TheseCallers(ids):
+            return tuple(map(str, ids))
+        case AnyCaller(()):
+            return None
+        case AnyCaller() | PlaintextCaller():
+            raise NotCarriedError(callers)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TypedDict, assert_never
 
+from meshc_backends.carried import NotCarriedError
 from meshc_compiler.ir.match import (
     AllOf,
     AnyOf,
+    AttributeMatches,
+    AttributeOneOf,
+    AttributePresent,
+    CallerIn,
     Condition,
+    HeaderMatches,
     HeaderOneOf,
     HeaderPresent,
     Not,
@@ -62,5 +68,7 @@ def condition_of(condition: Condition) -> out.Condition:
             return out.AnyCondition(of=tuple(map(condition_of, condition.operands)))
         case Not():
             return out.NotCondition(of=condition_of(condition.operand))
+        case HeaderMatches() | AttributePresent() | AttributeOneOf() | AttributeMatches() | CallerIn():
+            raise NotCarriedError(condition)
         case _:
             assert_never(condition)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from meshc.local_mesh.plan import Instance, LocalPlan, http_ports
 from meshc.render.terminal import Ink, Terminal, cell_count
+from meshc_compiler.ir.caller import includes
 from meshc_compiler.ir.match import PathTemplate, SegmentKind
-from meshc_compiler.ir.mesh import INGRESS, includes
+from meshc_compiler.ir.mesh import INGRESS
 
 _MOST_EXAMPLES = 3
 _SHOWN = {

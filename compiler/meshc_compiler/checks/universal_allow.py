@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.ir.caller import AnyCaller
 from meshc_compiler.ir.match import PathTemplate, RequestMatch, SegmentKind
-from meshc_compiler.ir.policy import AnyCaller, Effect
+from meshc_compiler.ir.policy import Effect
 from meshc_lang.codes import authorization
 from meshc_lang.diagnostic import Diagnostic
 

@@ -1,11 +1,12 @@
-"""What a request must look like: methods, path, and conditions on headers."""
+"""What a request must look like: methods, path, and conditions on what it bears and who makes it."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import TypeAlias
 
-from meshc_lang.record import dataclass
+from meshc_compiler.ir.caller import Callers
+from meshc_lang.record import dataclass, field
 
 
 class SegmentKind(StrEnum):
@@ -87,6 +88,59 @@ class HeaderOneOf:
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderMatches:
+    """Some member of the header is matched as a whole by the expression (RE2 syntax). `name` is in lower case."""
+
+    name: str
+    pattern: str
+
+
+class AttributeKind(StrEnum):
+    """Where else a request bears values under names; names are compared exactly, letter by letter."""
+
+    QUERY = "query"
+    """A parameter of the query: its values are percent-decoded, and `+` is a space (WHATWG URL §5.1)."""
+    COOKIE = "cookie"
+    """A pair of any `Cookie` line (RFC 6265 §4.2.1), without the quotes around its value."""
+    CLAIM = "claim"
+    """A claim of a token that was verified for a declared issuer (RFC 7519 §4): each member of a list is a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttributePresent:
+    """The request bears a value under the name, be it empty."""
+
+    kind: AttributeKind
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeOneOf:
+    """Some value that the request bears under the name is one of `values` (sorted)."""
+
+    kind: AttributeKind
+    name: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeMatches:
+    """Some value that the request bears under the name is matched as a whole by the expression (RE2 syntax)."""
+
+    kind: AttributeKind
+    name: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerIn:
+    """The caller is one of these. `text` is how the program names them, behind `from`."""
+
+    callers: Callers
+    text: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class AllOf:
     """All operands hold."""
 
@@ -107,8 +161,19 @@ class Not:
     operand: Condition
 
 
-Condition: TypeAlias = HeaderPresent | HeaderOneOf | AllOf | AnyOf | Not
-"""What must hold of a request's headers."""
+Condition: TypeAlias = (
+    HeaderPresent
+    | HeaderOneOf
+    | HeaderMatches
+    | AttributePresent
+    | AttributeOneOf
+    | AttributeMatches
+    | CallerIn
+    | AllOf
+    | AnyOf
+    | Not
+)
+"""What must hold of what a request bears, and of its caller."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

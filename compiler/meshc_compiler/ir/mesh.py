@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from meshc_compiler.ir.caller import AnyCaller, PlaintextCaller, TheseCallers
 from meshc_compiler.ir.claim import Assertion, Example
 from meshc_compiler.ir.identity import SpiffeId
+from meshc_compiler.ir.jwt import TokenIssuer
 from meshc_compiler.ir.objective import Objective
-from meshc_compiler.ir.policy import AnyCaller, Callers, Limit, Rule
+from meshc_compiler.ir.policy import Limit, Rule
 from meshc_compiler.ir.route import Route, RouteRule
 from meshc_compiler.ir.setting import NOTHING_STATED, Settings
 from meshc_compiler.ir.traffic import Fault, Mirror
@@ -41,6 +43,7 @@ class Mesh:
     mirrors: tuple[Mirror, ...] = ()
     faults: tuple[Fault, ...] = ()
     objectives: tuple[Objective, ...] = ()
+    token_issuers: tuple[TokenIssuer, ...] = ()
     assertions: tuple[Assertion, ...] = ()
     examples: tuple[Example, ...] = ()
     origin: Span | None = field(default=None, compare=False, repr=False)
@@ -71,9 +74,12 @@ class MeshIndex:
                 match rule.callers:
                     case AnyCaller():
                         self._callees_of_any.add((rule.callee, rule.port))
-                    case these:
-                        for caller in these.ids:
+                    case TheseCallers(ids):
+                        for caller in ids:
                             self._callees_by_caller.setdefault(caller, set()).add((rule.callee, rule.port))
+                    case PlaintextCaller():
+                        # No sidecar of ours stands beside such a caller.
+                        pass
         self._limits_by_callee: dict[tuple[str, int], list[Limit]] = {}
         for limit in mesh.limits:
             self._limits_by_callee.setdefault((limit.callee, limit.port), []).append(limit)
@@ -133,8 +139,3 @@ class MeshIndex:
             self._port_settings.get((caller, callee, port), NOTHING_STATED),
             rule.settings if rule is not None else NOTHING_STATED,
         )
-
-
-def includes(callers: Callers, caller: SpiffeId) -> bool:
-    """Tell whether a verified identity is among the callers."""
-    return isinstance(callers, AnyCaller) or caller in callers.ids

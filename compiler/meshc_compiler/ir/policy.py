@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeAlias
 
-from meshc_compiler.ir.identity import SpiffeId
+from meshc_compiler.ir.caller import Callers
 from meshc_compiler.ir.match import RequestMatch
 from meshc_lang.record import dataclass, field
 from meshc_lang.source import Span
@@ -16,22 +15,6 @@ class Effect(StrEnum):
 
     ALLOW = "allow"
     DENY = "deny"
-
-
-@dataclass(frozen=True, slots=True)
-class AnyCaller:
-    """Every caller with a verified identity of the mesh."""
-
-
-@dataclass(frozen=True, slots=True)
-class TheseCallers:
-    """The callers with these identities (sorted, at least one)."""
-
-    ids: tuple[SpiffeId, ...]
-
-
-Callers: TypeAlias = AnyCaller | TheseCallers
-"""Whose calls a rule or limit is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +35,29 @@ class Rule:
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 
+class LimitKeyKind(StrEnum):
+    """Where the value stands that tells the buckets of a limit apart."""
+
+    HEADER = "header"
+    QUERY = "query"
+    COOKIE = "cookie"
+    CLAIM = "claim"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitKey:
+    """`per header "x-user"`: a bucket for each value, and one for requests without it. Headers are in lower case."""
+
+    kind: LimitKeyKind
+    name: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
     """A local rate limit at the callee, one token bucket for each caller and instance of the callee.
 
-    The bucket holds `burst` tokens and gains `amount` every `seconds` (1, 60 or 3600). With `per_header` (in lower
-    case) there is one bucket for each value of the header, and one for requests without it.
+    The bucket holds `burst` tokens and gains `amount` every `seconds` (1, 60 or 3600). With `per` there is one bucket
+    for each value of what it names, and one for requests without it.
     """
 
     id: str
@@ -67,5 +67,10 @@ class Limit:
     amount: int
     seconds: int
     burst: int
-    per_header: str | None = None
+    per: LimitKey | None = None
     origin: Span | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def per_header(self) -> str | None:
+        """The header that tells the buckets apart, if it is one."""
+        return self.per.name if self.per is not None and self.per.kind is LimitKeyKind.HEADER else None

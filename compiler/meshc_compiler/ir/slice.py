@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from meshc_compiler.ir.mesh import MeshIndex, includes
+from meshc_compiler.ir.caller import includes
+from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.policy import Limit, Rule
 from meshc_compiler.ir.route import WHOLE, Destination, RouteRule
 from meshc_compiler.ir.setting import NOTHING_STATED, Settings

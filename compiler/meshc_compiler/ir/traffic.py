@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from meshc_compiler.ir.caller import Callers
 from meshc_compiler.ir.match import RequestMatch
-from meshc_compiler.ir.policy import Callers
 from meshc_lang.record import dataclass, field
 from meshc_lang.source import Span
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from meshc_compiler.evaluate import holds
+from meshc_compiler.evaluate import View, holds
 from meshc_compiler.finding import Findings
 from meshc_compiler.ir.match import RequestMatch
-from meshc_compiler.ir.policy import Effect, Limit, Rule
+from meshc_compiler.ir.policy import Effect, Limit, LimitKey, LimitKeyKind, Rule
 from meshc_compiler.ir.workload import ServicePort
 from meshc_compiler.lower.match import (
     Form,
@@ -158,7 +158,7 @@ def reaching(callee: CalleeEnd, matcher: LoweredMatcher) -> list[tuple[str, Serv
 
 
 def _holds_without_headers(matcher: LoweredMatcher) -> bool:
-    return any(match.condition is None or holds(match.condition, ()) for match in matcher.matches)
+    return any(match.condition is None or holds(match.condition, View()) for match in matcher.matches)
 
 
 def no_port_fits(callee: CalleeEnd, matcher: LoweredMatcher, span: Span, findings: Findings) -> None:
@@ -244,7 +244,7 @@ def lower_limit(statement: LimitDecl, resolver: PeerResolver, findings: Findings
             amount=rate.amount,
             seconds=rate.seconds,
             burst=amount,
-            per_header=header,
+            per=None if header is None else LimitKey(LimitKeyKind.HEADER, header),
             origin=statement.span,
         )
         for name, port in targets

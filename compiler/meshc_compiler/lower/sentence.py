@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 from typing import assert_never
 
+from meshc_compiler.ir.caller import AnyCaller, Callers, PlaintextCaller, TheseCallers
 from meshc_compiler.ir.match import (
     AllOf,
     AnyOf,
+    AttributeMatches,
+    AttributeOneOf,
+    AttributePresent,
+    CallerIn,
     Condition,
+    HeaderMatches,
     HeaderOneOf,
     HeaderPresent,
     Not,
@@ -17,6 +23,7 @@ from meshc_compiler.ir.match import (
     SegmentKind,
 )
 from meshc_compiler.ir.workload import Protocol, ServicePort
+from meshc_lang.request import PLAINTEXT
 
 
 def callee_text(name: str, port: ServicePort) -> str:
@@ -56,8 +63,22 @@ def condition_text(condition: Condition) -> str:
             return f"header {json.dumps(condition.name)} == {json.dumps(value)}"
         case HeaderOneOf():
             return f"header {json.dumps(condition.name)} in {json.dumps(list(condition.values))}"
+        case HeaderMatches():
+            return f'header {json.dumps(condition.name)} ~ "{condition.pattern}"'
+        case AttributePresent():
+            return f"{_attribute(condition)} present"
+        case AttributeOneOf(values=(value,)):
+            return f"{_attribute(condition)} == {_quoted(value)}"
+        case AttributeOneOf(values=values):
+            return f"{_attribute(condition)} in [{', '.join(map(_quoted, values))}]"
+        case AttributeMatches():
+            return f'{_attribute(condition)} ~ "{condition.pattern}"'
+        case CallerIn():
+            return f"from {condition.text or _callers_text(condition.callers)}"
         case Not(operand=HeaderOneOf(values=(value,)) as inner):
             return f"header {json.dumps(inner.name)} != {json.dumps(value)}"
+        case Not(operand=AttributeOneOf(values=(value,)) as inner):
+            return f"{_attribute(inner)} != {_quoted(value)}"
         case Not():
             return f"not {_nested(condition.operand)}"
         case AllOf():
@@ -66,6 +87,27 @@ def condition_text(condition: Condition) -> str:
             return " or ".join(_nested(operand) for operand in condition.operands)
         case _:
             assert_never(condition)
+
+
+def _attribute(condition: AttributePresent | AttributeOneOf | AttributeMatches) -> str:
+    return f"{condition.kind} {_quoted(condition.name)}"
+
+
+def _quoted(text: str) -> str:
+    # JSON leaves DEL as it is, and a string of the language holds no control character.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _callers_text(callers: Callers) -> str:
+    match callers:
+        case AnyCaller():
+            return "any"
+        case PlaintextCaller():
+            return PLAINTEXT
+        case TheseCallers(ids):
+            return " or from ".join(f'"{identity}"' for identity in ids)
+        case _:
+            assert_never(callers)
 
 
 def _nested(condition: Condition) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias, assert_never
 
 from meshc_compiler.finding import Findings, did_you_mean, one_of
+from meshc_compiler.ir.caller import AnyCaller, Callers, TheseCallers
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.mesh import INGRESS
-from meshc_compiler.ir.policy import AnyCaller, Callers, TheseCallers
 from meshc_compiler.ir.workload import External, Service, ServicePort, Workload
 from meshc_compiler.resolve.group import GroupTable
 from meshc_compiler.resolve.symbol import SymbolKind, SymbolTable

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Set
 from functools import cached_property
 
 from meshc_compiler.evaluate import NEVER_FORWARDED
+from meshc_compiler.ir.caller import AnyCaller, Callers, PlaintextCaller, TheseCallers
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import MeshIndex
-from meshc_compiler.ir.policy import AnyCaller, Callers, Effect, Rule
+from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.ir.workload import Protocol, ServicePort
 from meshc_compiler.space.request_space import Answer, Box, RequestSpace, Undecided, Witness, build_space, intersect
 from meshc_lang.request import Request
@@ -28,7 +29,7 @@ class CalleeSpace:
         self.rules = index.rules_of(callee, port.number)
         named: dict[SpiffeId, None] = {}
         for rule in self.rules:
-            if not isinstance(rule.callers, AnyCaller):
+            if isinstance(rule.callers, TheseCallers):
                 named.update(dict.fromkeys(rule.callers.ids))
         self._named = tuple(named)
         self._bits = {identity: 1 << number for number, identity in enumerate(self._named)}
@@ -97,6 +98,8 @@ class CalleeSpace:
         """Return the classes of the callers of a rule."""
         if isinstance(callers, AnyCaller):
             return self.everybody
+        if isinstance(callers, PlaintextCaller):
+            return 0
         mask = 0
         for identity in callers.ids:
             mask |= self._bits[identity]

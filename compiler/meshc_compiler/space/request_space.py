@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import count, islice
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
 from meshc_compiler.ir.match import (
     AllOf,
@@ -118,7 +118,7 @@ class RequestSpace:
                 case Not():
                     todo.append(condition.operand)
                 case _:
-                    assert_never(condition)
+                    raise NotImplementedError(type(condition).__name__)
 
     def _bit(self, variable: Variable) -> int:
         bit = self._bits.get(variable)
@@ -184,7 +184,7 @@ class RequestSpace:
                     cubes = self._conjoin(cubes, part) if conjunction else [*cubes, *part]
                 return cubes
             case _:
-                assert_never(condition)
+                raise NotImplementedError(type(condition).__name__)
 
     def _conjoin(
         self, left: list[tuple[int, int]], right: list[tuple[int, int]] | None

@@ -55,6 +55,7 @@ def holds(condition: Condition, sent: Headers) -> bool:
             return any(holds(operand, sent) for operand in operands)
         case Not(operand):
             return not holds(operand, sent)
+    raise AssertionError(condition)
 
 
 def string_matches(matcher: dict[str, Any], text: str) -> bool:

@@ -8,8 +8,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meshc_compiler.ir.caller import includes
 from meshc_compiler.ir.mesh import MeshIndex
-from meshc_compiler.ir.policy import AnyCaller, Effect
+from meshc_compiler.ir.policy import Effect
 from meshc_compiler.ir.workload import Workload
 from support.kubernetes_mesh import (
     EVERYTHING,
@@ -99,9 +100,7 @@ class Cluster:
 def says(index: MeshIndex, caller: Workload, callee: Workload) -> bool:
     """Whether an allow names the caller, read off the rules one by one."""
     return any(
-        each.callee == callee.name
-        and each.effect is Effect.ALLOW
-        and (isinstance(each.callers, AnyCaller) or caller.spiffe_id in each.callers.ids)
+        each.callee == callee.name and each.effect is Effect.ALLOW and includes(each.callers, caller.spiffe_id)
         for each in index.mesh.rules
     )
 
