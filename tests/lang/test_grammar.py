@@ -38,11 +38,12 @@ def test_lark_is_loaded_at_the_first_parse_and_not_before() -> None:
 
 SAMPLES = {
     "NAME": ("web", "a-b"),
+    "PATH_NAME": ("base", "a-b"),
     "METHOD": ("GET", "DELETE"),
     "RPC_NAME": ("a.B/*", "a.b.C/X|Y"),
     "REQUEST_METHOD": ("GET", "PROPFIND"),
     "TARGET": ("/", "/a;b#{"),
-    "PATH": ("/", "/a/**", "/{id:int}"),
+    "PATH": ("/", "/a/**", "/{id:int}", "/a(1)/b"),
     "DURATION": ("5s", "1.5ms"),
     "PERCENT": ("5%", "0.1%"),
     "SIZE": ("5B", "64KiB"),
