@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meshc.options import finding_options, findings_format_option, program_argument
+from meshc.options import finding_options, format_option, program_argument
 
 if TYPE_CHECKING:
     from meshc_compiler.ir.mesh import Mesh
@@ -15,11 +15,9 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @program_argument
-@findings_format_option
+@format_option
 @finding_options
-def command(
-    program: tuple[str, ...], format_: str, fail_level: str, strict: bool, max_errors: int, verbose: bool
-) -> None:
+def command(program: tuple[str, ...], format_: str, fail_level: str, strict: bool, max_errors: int) -> None:
     """Find every mistake in a program, and prove its asserts.
 
     Exit status: 0 clean, 1 findings (errors; with --strict warnings too).
@@ -27,13 +25,11 @@ def command(
     from meshc.compiling import compile_paths
     from meshc.reporting import Reporting
 
-    reporting = Reporting.of(format_, fail_level, strict, max_errors, verbose)
+    reporting = Reporting.of(format_, fail_level, strict, max_errors)
     result = compile_paths(program)
-    silent = len(result.suppressed)
-    note = f"{silent:,} suppressed" if silent else ""
-    reporting.tell_result(result, sys.stdout, note)
+    reporting.tell(result.diagnostics, sys.stdout)
     if reporting.form == "text" and result.index is not None and not result.diagnostics:
-        click.echo(_clean(result.index.mesh) + (f" ({note})" if note else ""))
+        click.echo(_clean(result.index.mesh))
     raise click.exceptions.Exit(reporting.status(result.diagnostics))
 
 

@@ -208,6 +208,11 @@ def duplicate(findings: Findings, message: str, span: Span, first: Span) -> None
     )
 
 
+def is_label(text: str, room: int = 0) -> bool:
+    """Tell whether a text can be a DNS label to which `room` more characters are added."""
+    return _DNS_LABEL.match(text) is not None and len(text) <= LONGEST_LABEL - room
+
+
 def check_label(text: str, what: str, span: Span, findings: Findings, room: int = 0) -> bool:
     """Tell whether a text can be a DNS label to which `room` more characters are added; if not, say why."""
     longest = LONGEST_LABEL - room

@@ -185,3 +185,116 @@ INVALID_NAME = Code(
     bad=_MESH + "service web {}\nservice Api_1 { port: 8080/http }\nallow web -> Api_1 : GET /**\n",
     good=_MESH + "service web {}\nservice api-1 { port: 8080/http }\nallow web -> api-1 : GET /**\n",
 )
+
+UNKNOWN_RPC = Code(
+    id="MSH120",
+    name="unknown-rpc",
+    severity=Severity.ERROR,
+    summary="an rpc that the service's schema does not have",
+    why=(
+        "An imported `.proto` says which rpcs a service has. A sentence about any other grants, routes or denies "
+        "nothing, and is most likely misspelt. The services of the packages `grpc.*` (health, reflection) come with "
+        "the library, whatever the file says."
+    ),
+)
+
+UNKNOWN_PATH = Code(
+    id="MSH121",
+    name="unknown-path",
+    severity=Severity.ERROR,
+    summary="a path that the service's schema does not have",
+    why=(
+        "An imported OpenAPI document, or the service's `paths`, say which paths there are. A sentence of which no "
+        "path is among them grants, routes or denies nothing. Paths that the document leaves out, for example those of "
+        "health checks, are added by `paths: [/healthz]` in the service's block."
+    ),
+)
+
+UNKNOWN_METHOD = Code(
+    id="MSH122",
+    name="unknown-method",
+    severity=Severity.ERROR,
+    summary="a method that none of these paths has",
+    why=(
+        "The schema has the path and not the method, so the sentence grants or routes nothing. HEAD goes with GET, and "
+        "OPTIONS may be asked of every path (RFC 9110 §9.3.2, §9.3.7)."
+    ),
+)
+
+MISSING_IMPORT = Code(
+    id="MSH123",
+    name="missing-import",
+    severity=Severity.ERROR,
+    summary="what is imported cannot be read",
+    why=(
+        "The path is relative to the file that imports it. It must be there, be a regular file (or, for manifests, a "
+        "directory), be UTF-8, and be no larger than the compiler reads."
+    ),
+)
+
+IMPORT_OUTSIDE = Code(
+    id="MSH124",
+    name="import-outside",
+    severity=Severity.ERROR,
+    summary="an import that leads out of the program's directory",
+    why=(
+        "A program reads what lies in its own directory: the one that is named on the command line, or that of the "
+        "files named. Otherwise it would mean different things on different machines, and checking a program of "
+        "somebody else's could read any file of yours. Absolute paths, `..` and links that lead out are refused."
+    ),
+)
+
+IMPORT_CYCLE = Code(
+    id="MSH125",
+    name="import-cycle",
+    severity=Severity.ERROR,
+    summary="files that import each other in a circle",
+    why=(
+        "An import says that one file stands on another. In a circle none stands on its own, and none can be used "
+        "without all the others: then they are one file, or parts of one program that need no imports at all."
+    ),
+)
+
+MALFORMED_IMPORT = Code(
+    id="MSH126",
+    name="malformed-import",
+    severity=Severity.ERROR,
+    summary="an imported file that is not what the import says",
+    why=(
+        "A `.proto`, an OpenAPI document or a manifest is read whole or not at all: half of a schema would make "
+        "mistakes of what is right. Templates (Helm) are rendered first, and their output imported."
+    ),
+)
+
+EMPTY_IMPORT = Code(
+    id="MSH127",
+    name="empty-import",
+    severity=Severity.ERROR,
+    summary="an import in which there is nothing to import",
+    why=(
+        "A `.proto` without services, a document without paths or a directory without manifests is most likely the "
+        "wrong one; nothing of what it was to declare is declared."
+    ),
+)
+
+IMPORT_CONTRADICTION = Code(
+    id="MSH128",
+    name="import-contradiction",
+    severity=Severity.ERROR,
+    summary="a manifest says otherwise than the program or another manifest",
+    why=(
+        "A `service` block refines what manifests say, and wins where they say nothing. Where both speak, they must "
+        "agree: a port that the cluster does not have would be called in vain."
+    ),
+)
+
+NOT_CARRIED_OVER = Code(
+    id="MSH129",
+    name="not-carried-over",
+    severity=Severity.INFO,
+    summary="something of an imported file that has no counterpart here, or had to be guessed",
+    why=(
+        "What is imported is facts about services, their ports and their operations. Whatever else is met is told, so "
+        "that nothing is lost unseen: state it in the program if it matters."
+    ),
+)

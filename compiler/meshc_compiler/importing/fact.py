@@ -1,0 +1,70 @@
+"""What the readers find: rpcs of a `.proto`, operations of an API, services of manifests."""
+
+from __future__ import annotations
+
+from meshc_compiler.ir.match import PathTemplate
+from meshc_compiler.ir.workload import Probe, Protocol
+from meshc_lang.record import dataclass, field
+from meshc_lang.source import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rpc:
+    """One method of a gRPC service, by its name alone."""
+
+    name: str
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RpcService:
+    """A gRPC service by its full name, for example `pay.v1.Payments`, with its methods in the order written."""
+
+    name: str
+    rpcs: tuple[Rpc, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiOperation:
+    """What may be asked of one path of an HTTP API: its methods (sorted; empty means any) and its template."""
+
+    methods: tuple[str, ...]
+    path: PathTemplate
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundPort:
+    """A port of a Kubernetes Service. `target` is the number on which pods listen, None where it is the same.
+
+    `stated` tells that the manifest says the protocol (`appProtocol`, or the port's name as Istio reads it); it is
+    `guessed` where nothing at all hints at it.
+    """
+
+    name: str | None
+    number: int
+    protocol: Protocol
+    target: int | None
+    stated: bool
+    guessed: bool
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundService:
+    """A service of the mesh as manifests describe it; without ports, a workload that only calls.
+
+    `account` is None where its pods run under the namespace's `default`, which tells nobody apart.
+    """
+
+    name: str
+    namespace: str
+    account: str | None
+    selector: tuple[tuple[str, str], ...]
+    labels: tuple[tuple[str, str], ...]
+    versions: tuple[str, ...]
+    replicas: int
+    ports: tuple[FoundPort, ...]
+    probes: tuple[Probe, ...]
+    span: Span = field(compare=False, repr=False)
