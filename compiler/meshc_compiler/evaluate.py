@@ -115,6 +115,7 @@ def evaluate(index: MeshIndex, request: Request) -> Decision:
         return _refused(request, Reason.REFUSED_METHOD, status=405, path=path)
 
     rule = route_rule(index, request.callee, port.number, request.method, path, view)
+    settings = index.settings(_name_of(index, caller), request.callee, port.number, rule)
     return Decision(
         request=request,
         allowed=True,
@@ -123,8 +124,7 @@ def evaluate(index: MeshIndex, request: Request) -> Decision:
         path=path,
         route_rule=rule,
         destinations=destinations_of(index, request.callee, rule),
-        # Timeouts and retries are those of requests; a connection has neither.
-        settings=NOTHING_STATED if tcp else index.settings(_name_of(index, caller), request.callee, port.number, rule),
+        settings=settings.of_connections() if tcp else settings,
         limits=tuple(
             limit for limit in index.limits_of(request.callee, port.number) if includes(limit.callers, caller)
         ),
@@ -154,7 +154,10 @@ def stated_settings(index: MeshIndex, decision: Decision) -> Settings:
     caller = identity_of(index, decision.request.caller)
     name = decision.request.caller if caller is None else _name_of(index, caller)
     port = port_of(index, decision.request)
-    return index.stated(name, decision.request.callee, port.number if port else 0, decision.route_rule)
+    if port is None:
+        return NOTHING_STATED
+    stated = index.stated(name, decision.request.callee, port.number, decision.route_rule)
+    return stated if port.protocol.is_http else stated.of_connections()
 
 
 def _name_of(index: MeshIndex, caller: SpiffeId) -> str:

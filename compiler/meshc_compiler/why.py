@@ -15,7 +15,7 @@ from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.ir.setting import Settings
 from meshc_compiler.ir.workload import ServicePort
 from meshc_compiler.lower.sentence import callee_text, match_text
-from meshc_compiler.lower.setting import SETTING_NAMES, setting_text
+from meshc_compiler.lower.setting_text import SETTING_NAMES, setting_text
 from meshc_compiler.lower.template import parse_template
 from meshc_compiler.path import path_matches
 from meshc_compiler.request import resolve_request
@@ -208,3 +208,12 @@ def settings_rows(settings: Settings) -> tuple[tuple[str, str, str, Span | None]
         if stated is not None:
             rows.append((name, setting_text(field, stated.value), stated.scope.word, stated.origin))
     return tuple(rows)
+
+
+def says_nothing(name: str, settings: Settings) -> bool:
+    """Tell whether a setting is without meaning for a call that is tried once, or of which no instance is ejected."""
+    if name.startswith("retry ") and name != "retry limit":
+        return not settings.retries
+    if name in {"breaker eject", "breaker interval", "breaker max-ejected"}:
+        return not (settings.outlier_consecutive_5xx and settings.outlier_consecutive_5xx.value)
+    return False

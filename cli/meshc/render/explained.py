@@ -6,16 +6,15 @@ from collections.abc import Iterator
 
 from meshc.render.json import Json, edit_json, request_json, span_json
 from meshc.render.patch import patch_lines
+from meshc.render.setting import number, settings_json
 from meshc.render.terminal import Ink, Terminal, cell_count
 from meshc_compiler.evaluate import Reason
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.policy import Rule
-from meshc_compiler.ir.setting import Setting
-from meshc_compiler.why import Explanation, settings_rows
+from meshc_compiler.why import Explanation, says_nothing, settings_rows
 from meshc_lang.source import Span
 from meshc_lang.units import print_percent, print_rate
 
-_MILLISECOND = 1_000_000
 _PERCENT = 10_000
 
 _REASONS = {
@@ -38,8 +37,7 @@ class ExplanationRenderer:
 
     def as_json(self, explanation: Explanation) -> Json:
         """Return an explanation by the contract; weights and shares are percents, times milliseconds."""
-        decision, stated = explanation.decision, explanation.settings
-        backoff = stated.retry_backoff
+        decision = explanation.decision
         return {
             "request": request_json(explanation.request),
             "allowed": decision.allowed,
@@ -59,26 +57,11 @@ class ExplanationRenderer:
                 "rule": self._span(explanation.route_span),
                 "id": decision.route_rule.id if decision.route_rule is not None else None,
                 "destinations": [
-                    {"service": one.service, "version": one.version, "weight": _number(one.weight / _PERCENT)}
+                    {"service": one.service, "version": one.version, "weight": number(one.weight / _PERCENT)}
                     for one in decision.destinations
                 ],
             },
-            "settings": {
-                "timeout_ms": self._setting(stated.timeout_ns, _milliseconds),
-                "retry": {
-                    "limit": self._setting(stated.retry_limit),
-                    "on": self._setting(stated.retry_on),
-                    "budget_percent": self._setting(stated.retry_budget, lambda value: _number(value / _PERCENT)),
-                    "backoff_ms": None
-                    if backoff is None
-                    else {
-                        "value": [_milliseconds(backoff.value.low_ns), _milliseconds(backoff.value.high_ns)],
-                        "span": self._span(backoff.origin),
-                    },
-                    "per_try_ms": self._setting(stated.per_try_timeout_ns, _milliseconds),
-                    "idempotent": self._setting(stated.idempotent),
-                },
-            },
+            "settings": settings_json(explanation.settings, self._span),
             "limits": [{"id": limit.id, "span": self._span(limit.origin)} for limit in decision.limits],
             "flip": None
             if explanation.flip is None
@@ -116,8 +99,8 @@ class ExplanationRenderer:
             name = "" if decision.route_rule is None else f" by {decision.route_rule.id}"
             yield f"goes to {self._targets(explanation)}{name}", _place(explanation.route_span)
         for name, value, scope, origin in settings_rows(explanation.settings):
-            if name.startswith("retry") and name != "retry limit" and not explanation.settings.retries:
-                continue  # of a call that is tried once, the rest says nothing
+            if says_nothing(name, explanation.settings):
+                continue
             yield f"{name} {value}", f"{_place(origin)} ({scope})"
         for limit in decision.limits:
             per = f" per header {limit.per_header}" if limit.per_header else ""
@@ -130,12 +113,6 @@ class ExplanationRenderer:
             only = destinations[0]
             return f"{only.service} {only.version}" if only.version is not None else f"all of {only.service}"
         return ", ".join(f"{one.version or one.service} {print_percent(one.weight)}" for one in destinations)
-
-    def _setting(self, setting: Setting | None, value: object = None) -> Json | None:  # type: ignore[type-arg]
-        if setting is None:
-            return None
-        shown = value(setting.value) if callable(value) else setting.value
-        return {"value": shown, "span": self._span(setting.origin), "scope": setting.scope.word}
 
     def _span(self, span: Span | None) -> Json | None:
         if span is None:
@@ -152,12 +129,3 @@ def _sentence(rule: Rule) -> str:
 
 def _place(span: Span | None) -> str:
     return "" if span is None else str(span)
-
-
-def _milliseconds(nanoseconds: int) -> int | float | None:
-    """A timeout of 0 stands for `off`, which is no timeout."""
-    return _number(nanoseconds / _MILLISECOND) if nanoseconds else None
-
-
-def _number(value: float) -> int | float:
-    return int(value) if value == int(value) else value

@@ -43,9 +43,6 @@ def _situations(subject: CheckSubject) -> Iterator[tuple[str | None, str, Servic
     A caller of None stands for all of whose edge nothing is stated.
     """
     index, mesh = subject.index, subject.mesh
-    callers_by_callee: dict[str, list[str]] = {}
-    for caller, callee, _ in mesh.edge_settings:
-        callers_by_callee.setdefault(callee, []).append(caller)
     ports = [(service.name, port) for service in mesh.services for port in service.ports]
     ports += [(external.name, external.port) for external in mesh.externals]
     for callee, port in ports:
@@ -53,7 +50,7 @@ def _situations(subject: CheckSubject) -> Iterator[tuple[str | None, str, Servic
             continue
         route = index.routes.get((callee, port.number))
         rules = (None, *(route.rules if route else ()))
-        for caller in (None, *callers_by_callee.get(callee, ())):
+        for caller in (None, *index.callers_with_settings(callee, port.number)):
             for rule in rules:
                 settings = index.settings(caller or "", callee, port.number, rule)
                 if settings.retry_limit is not None or settings.per_try_timeout_ns is not None:
@@ -95,7 +92,7 @@ def _problems(
     conditions = settings.retry_on
     if conditions is None or not settings.retries or HARMLESS.issuperset(conditions.value):
         return
-    if settings.idempotent is not None and settings.idempotent.value:
+    if (settings.idempotent is not None and settings.idempotent.value) or settings.retry_key_header is not None:
         return
     answer, space = _unsafe_request(subject, caller, callee, port, rule)
     if isinstance(answer, Nothing) or conditions.origin is None:
@@ -107,7 +104,7 @@ def _problems(
         message=f"{what} that need not be idempotent are tried again after `{risky[0]}`",
         primary=conditions.origin,
         witness=witness,
-        help="retry on `connect-failure` and `refused-stream` only, or state `idempotent: true`",
+        help="retry on `connect-failure` and `refused-stream` only, or state `idempotent: true` or a `key-header`",
         subject=f"retry {callee}",
     )
 
@@ -127,7 +124,7 @@ def _unsafe_request(
     space = CalleeSpace(index, callee, port, (UNSAFE, *(other.match for other in rules)))
     if space.space is None:
         return Undecided(), space
-    mask = _callers(subject, space, caller, callee)
+    mask = _callers(subject, space, caller, callee, port.number)
     allowed = space.shared(space.allowed, space.space.boxes(UNSAFE, mask))
     if rule is not None:
         allowed = space.shared(allowed, space.space.boxes(rule.match, space.everybody))
@@ -141,15 +138,15 @@ def _unsafe_request(
     return space.example(space.left_over(allowed, tuple(taken))), space
 
 
-def _callers(subject: CheckSubject, space: CalleeSpace, caller: str | None, callee: str) -> int:
+def _callers(subject: CheckSubject, space: CalleeSpace, caller: str | None, callee: str, port: int) -> int:
     """Return the classes of callers that a case is about: one, or all whose edge states nothing of its own."""
     index = subject.index
     if caller is not None:
         workload = index.workloads.get(caller)
         return 0 if workload is None else space.mask_within({workload.spiffe_id})
     mask = space.everybody
-    for other, called, _ in subject.mesh.edge_settings:
-        workload = index.workloads.get(other) if called == callee else None
+    for other in index.callers_with_settings(callee, port):
+        workload = index.workloads.get(other)
         if workload is not None:
             mask &= ~space.mask_within({workload.spiffe_id}) | space.others
     return mask

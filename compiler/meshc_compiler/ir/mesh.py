@@ -65,6 +65,11 @@ class MeshIndex:
         self._port_settings = {
             (caller, callee, port): settings for caller, callee, port, settings in mesh.port_settings
         }
+        self._callers_stated: dict[tuple[str, int | None], set[str]] = {}
+        for name, callee, _ in mesh.edge_settings:
+            self._callers_stated.setdefault((callee, None), set()).add(name)
+        for name, callee, port, _ in mesh.port_settings:
+            self._callers_stated.setdefault((callee, port), set()).add(name)
         self._rules_by_callee: dict[tuple[str, int], list[Rule]] = {}
         self._callees_by_caller: dict[SpiffeId, set[tuple[str, int]]] = {}
         self._callees_of_any: set[tuple[str, int]] = set()
@@ -118,6 +123,12 @@ class MeshIndex:
     def faults_of(self, callee: str, port: int) -> tuple[Fault, ...]:
         """Return the faults of one port of a callee, by name."""
         return tuple(self._faults.get((callee, port), ()))
+
+    def callers_with_settings(self, callee: str, port: int) -> tuple[str, ...]:
+        """Return the callers of whose edge to a port of the callee something is stated, sorted."""
+        return tuple(
+            sorted(self._callers_stated.get((callee, None), set()) | self._callers_stated.get((callee, port), set()))
+        )
 
     def settings(self, caller: str, callee: str, port: int, rule: RouteRule | None) -> Settings:
         """Return the effective settings of a call: mesh, service, edge, edge's port, route, field by field."""

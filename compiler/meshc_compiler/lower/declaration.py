@@ -40,7 +40,6 @@ _SERVICE_FIELDS = (
     "versions",
     "replicas",
 )
-_SERVICE_LATER = {"health": "health checks", "paths": "declared paths"}
 _EXTERNAL_FIELDS = ("hosts", "port", "tls")
 _HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]\Z")
 _MOST_REPLICAS = 100_000
@@ -182,7 +181,7 @@ def lower_landscape(symbols: SymbolTable, head: MeshHead, findings: Findings) ->
 
 def _lower_service(declaration: ServiceDecl, domain: str, findings: Findings) -> tuple[Workload, Service | None]:
     name = declaration.name.text
-    fields = Fields(declaration.body, f"the service `{name}`", _SERVICE_FIELDS, findings, _SERVICE_LATER)
+    fields = Fields(declaration.body, f"the service `{name}`", _SERVICE_FIELDS, findings)
     check_label(name, "a service's name", declaration.name.span, findings, _ROOM_FOR_SUFFIX)
     namespace = fields.label("namespace") or DEFAULT_NAMESPACE
     host = fields.label("service-name", _ROOM_FOR_SUFFIX) or name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import assert_never
 
 from meshc_compiler.finding import Findings, did_you_mean, one_of, replacement
@@ -29,6 +29,27 @@ from meshc_lang.tree.value import (
 )
 
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z")
+_WHOLE = 1_000_000
+
+HOMES = {
+    **dict.fromkeys(("limit", "on", "budget", "backoff", "per-try", "idempotent", "key-header"), "retry"),
+    **dict.fromkeys(
+        (
+            "max-requests",
+            "max-pending",
+            "max-connections",
+            "consecutive-5xx",
+            "eject",
+            "interval",
+            "max-ejected",
+        ),
+        "breaker",
+    ),
+    **dict.fromkeys(("policy", "header", "cookie", "source"), "balance"),
+    **dict.fromkeys(("sampling", "propagation", "access-log", "metrics", "otlp"), "telemetry"),
+}
+"""The block of settings in which each of its fields stands, for those who look for it elsewhere."""
+
 LONGEST_LABEL = 63
 """The most characters of a DNS label (RFC 1035 §2.3.4)."""
 
@@ -36,33 +57,29 @@ LONGEST_LABEL = 63
 class Fields:
     """The entries of one block. `owner` is the block as the user would name it, for example "the service `api`"."""
 
-    def __init__(
-        self,
-        block: Block,
-        owner: str,
-        accepted: tuple[str, ...],
-        findings: Findings,
-        later: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, block: Block, owner: str, accepted: tuple[str, ...], findings: Findings) -> None:
         self.block = block
         self.owner = owner
         self.findings = findings
         self._pairs: dict[str, Pair] = {}
         for pair in block.pairs:
             key = pair.key.text
-            if later is not None and key in later:
-                findings.add(
-                    units.NOT_IN_THIS_VERSION, f"`{key}` ({later[key]}) is not part of this version", pair.span
-                )
-            elif key not in accepted:
-                help_line, fixes = did_you_mean(key, accepted, pair.key.span)
-                help_line = help_line or f"it takes {one_of(accepted).replace(' or ', ' and ')}"
-                message = f"{owner} has no field `{key}`"
-                findings.add(names.UNKNOWN_FIELD, message, pair.key.span, help=help_line, fixes=fixes)
+            if key not in accepted:
+                self._unknown(pair, accepted)
             elif (first := self._pairs.get(key)) is not None:
                 duplicate(findings, f"`{key}` is stated twice in {owner}", pair.key.span, first.key.span)
             else:
                 self._pairs[key] = pair
+
+    def _unknown(self, pair: Pair, accepted: tuple[str, ...]) -> None:
+        key = pair.key.text
+        help_line, fixes = did_you_mean(key, accepted, pair.key.span)
+        home = HOMES.get(key)
+        if not help_line and home in accepted:
+            help_line = f"`{key}` stands in `{home} {{ … }}`"
+        help_line = help_line or f"it takes {one_of(accepted).replace(' or ', ' and ')}"
+        message = f"{self.owner} has no field `{key}`"
+        self.findings.add(names.UNKNOWN_FIELD, message, pair.key.span, help=help_line, fixes=fixes)
 
     def get(self, key: str) -> Value | None:
         """Return a field's value, if it is stated."""
@@ -94,11 +111,13 @@ class Fields:
             return None
         return word if check_label(word, f"`{key}`", value.span, self.findings, room_for_suffix) else None
 
-    def integer(self, key: str, least: int, most: int) -> int | None:
-        """Return a whole number within bounds."""
+    def integer(self, key: str, least: int, most: int, *, off: bool = False) -> int | None:
+        """Return a whole number within bounds; with `off` the field may be switched off, which is 0."""
         value = self.get(key)
         if value is None:
             return None
+        if off and isinstance(value, Switch) and not value.on:
+            return 0
         if not isinstance(value, Integer):
             wrong_type(self.findings, f"`{key}`", "a whole number, for example `2`", value)
             return None
@@ -116,6 +135,40 @@ class Fields:
         if isinstance(value, Switch) and not value.on:
             return 0
         return as_duration(value, f"`{key}`", self.findings)
+
+    def time(self, key: str) -> int | None:
+        """Return a length of time above zero, in nanoseconds, that cannot be switched off."""
+        value = self.get(key)
+        if isinstance(value, Switch):
+            wrong_type(self.findings, f"`{key}`", "a length of time, for example `5s`", value)
+            return None
+        return self.duration(key)
+
+    def share(self, key: str, *, off: bool = False) -> int | None:
+        """Return a share above zero, in millionths; with `off` the field may be switched off, which is 0."""
+        value = self.get(key)
+        if value is None:
+            return None
+        if off and isinstance(value, Switch) and not value.on:
+            return 0
+        share = as_percent(value, f"`{key}`", self.findings)
+        if share is None or 0 < share <= _WHOLE or (off and share == 0):
+            return share
+        self.findings.add(units.OUT_OF_RANGE, f"`{key}` is above 0% and at most 100%", value.span)
+        return None
+
+    def flag(self, key: str) -> bool | None:
+        """Return `true` or `false`; `on` and `off` say the same."""
+        value = self.get(key)
+        match value:
+            case None:
+                return None
+            case Switch(on=on):
+                return on
+            case Name(text="true" | "false" as word):
+                return word == "true"
+        wrong_type(self.findings, f"`{key}`", "`true` or `false`", value)
+        return None
 
     def block_of(self, key: str, example: str) -> Block | None:
         """Return a nested block."""
@@ -156,6 +209,25 @@ def as_word(value: Value, what: str, findings: Findings) -> str | None:
     if isinstance(value, Name | Text):
         return value.text
     wrong_type(findings, what, "a name or a text", value)
+    return None
+
+
+def as_one_of(value: Value, what: str, words: Iterable[str], findings: Findings) -> str | None:
+    """Return the word that a value is, one of a few."""
+    known = tuple(words)
+    match value:
+        case Name(text=text) | Text(text=text):
+            word = text
+        case Switch(on=on):
+            word = "on" if on else "off"
+        case _:
+            wrong_type(findings, what, one_of(known), value)
+            return None
+    if word in known:
+        return word
+    help_line, fixes = did_you_mean(word, known, value.span)
+    message = f"{what} is {one_of(known)}, not `{word}`"
+    findings.add(units.UNKNOWN_WORD, message, value.span, help=help_line, fixes=fixes)
     return None
 
 

@@ -6,26 +6,21 @@ from meshc_compiler.finding import Findings
 from meshc_compiler.ir.claim import Assertion, Example
 from meshc_compiler.ir.mesh import INGRESS, Mesh
 from meshc_compiler.ir.policy import Limit
-from meshc_compiler.ir.setting import Scope
 from meshc_compiler.loader import Program
 from meshc_compiler.lower.claim import lower_assertion, lower_test
 from meshc_compiler.lower.declaration import check_editions, lower_head, lower_landscape
 from meshc_compiler.lower.route import RouteBook
 from meshc_compiler.lower.rule import GrantSite, RuleBook, lower_limit
-from meshc_compiler.lower.setting import SettingsTable, lower_settings
+from meshc_compiler.lower.settings_book import SettingsBook
 from meshc_compiler.resolve.group import GroupTable
-from meshc_compiler.resolve.peer import CalleeEnd, CallerEnd, Landscape, PeerResolver
-from meshc_compiler.resolve.symbol import SymbolKind, SymbolTable, collect_symbols
-from meshc_lang.codes import names, units
+from meshc_compiler.resolve.peer import Landscape, PeerResolver
+from meshc_compiler.resolve.symbol import SymbolTable, collect_symbols
 from meshc_lang.diagnostic import Diagnostic
 from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText
 from meshc_lang.tree.claim import AssertDecl, TestDecl
 from meshc_lang.tree.declaration import EditionDecl, ExternalDecl, GroupDecl, MeshDecl, ServiceDecl
 from meshc_lang.tree.statement import AllowDecl, AnyStatement, DefaultsDecl, DenyDecl, EdgeDecl, LimitDecl, RouteDecl
-
-MOST_EDGES = 100_000
-"""The most pairs that one `edge` statement may stand for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +65,10 @@ def lower_program(program: Program) -> tuple[LoweredProgram, tuple[Diagnostic, .
         rules=sentences.rules.rules(),
         limits=tuple(sentences.limits[id_] for id_ in sorted(sentences.limits)),
         routes=sentences.routes.routes(sentences.rules.a_caller()),
-        mesh_settings=sentences.mesh_settings.get(""),
-        service_settings=sentences.service_settings.items(),
-        edge_settings=tuple((*edge, settings) for edge, settings in sentences.edge_settings.items()),
+        mesh_settings=sentences.settings.mesh,
+        service_settings=sentences.settings.services,
+        edge_settings=sentences.settings.edges,
+        port_settings=sentences.settings.ports,
         assertions=tuple(sorted(sentences.assertions, key=lambda claim: (claim.text, claim.because or ""))),
         examples=tuple(sorted(sentences.examples, key=_example_order)),
         origin=head.origin,
@@ -96,9 +92,7 @@ class _Sentences:
         self.rules = RuleBook(resolver, findings)
         self.routes = RouteBook(symbols, landscape, findings)
         self.limits: dict[str, Limit] = {}
-        self.mesh_settings: SettingsTable[str] = SettingsTable("defaults mesh", findings)
-        self.service_settings: SettingsTable[str] = SettingsTable("defaults of a service", findings)
-        self.edge_settings: SettingsTable[tuple[str, str]] = SettingsTable("edge", findings)
+        self.settings = SettingsBook(symbols, landscape, resolver, findings)
         self.assertions: list[Assertion] = []
         self.examples: list[Example] = []
         self.mentions_ingress = False
@@ -110,9 +104,9 @@ class _Sentences:
             case AllowDecl() | DenyDecl():
                 self.rules.add(statement)
             case DefaultsDecl():
-                self._defaults(statement)
+                self.settings.add_defaults(statement)
             case EdgeDecl():
-                self._edge(statement)
+                self.settings.add_edge(statement)
             case RouteDecl():
                 self.routes.add(statement)
             case LimitDecl():
@@ -126,44 +120,3 @@ class _Sentences:
                 self.examples += examples
             case _:
                 raise NotImplementedError(type(statement).__name__)
-
-    def _defaults(self, statement: DefaultsDecl) -> None:
-        name = statement.scope
-        if name.text == "mesh":
-            settings = lower_settings(statement.body, "`defaults mesh`", Scope.MESH, self._findings)
-            self.mesh_settings.add("", settings, "the mesh")
-            return
-        settings = lower_settings(statement.body, f"`defaults {name}`", Scope.SERVICE, self._findings)
-        kinds = (SymbolKind.SERVICE, SymbolKind.EXTERNAL)
-        symbol = self._symbols.resolve(name.text, name.span, kinds, self._findings)
-        if symbol is not None:
-            self.service_settings.add(symbol.name, settings, f"`{name}`")
-
-    def _edge(self, statement: EdgeDecl) -> None:
-        caller = self._resolver.caller(statement.flow.caller)
-        callee = self._resolver.callee(statement.flow.callee)
-        owner = f"the edge `{' '.join(statement.flow.span.text.split())}`"
-        settings = lower_settings(statement.body, owner, Scope.EDGE, self._findings)
-        if caller is None or callee is None or not self._edge_is_sound(statement, caller, callee):
-            return
-        for name in self._resolver.caller_names(caller):
-            for called, _ in callee.ports:
-                self.edge_settings.add((name, called), settings, f"the edge `{name} -> {called}`")
-
-    def _edge_is_sound(self, statement: EdgeDecl, caller: CallerEnd, callee: CalleeEnd) -> bool:
-        if caller.ids:
-            message = "settings are kept by the caller's sidecar, and a caller that is not declared has none of ours"
-            self._findings.add(names.WRONG_KIND, message, caller.span)
-            return False
-        part = getattr(statement.flow.callee, "part", None)
-        if part is not None:
-            message = "settings of a single port are not part of this version: name the service alone"
-            self._findings.add(units.NOT_IN_THIS_VERSION, message, part.span)
-            return False
-        pairs = len(self._resolver.caller_names(caller)) * len(callee.ports)
-        if pairs > MOST_EDGES:
-            message = f"this `edge` stands for {pairs:,} pairs, and at most {MOST_EDGES:,} are taken"
-            help_line = "say it once by `defaults mesh` or `defaults SERVICE`"
-            self._findings.add(units.TOO_MANY_EDGES, message, statement.flow.span, help=help_line)
-            return False
-        return True
