@@ -9,6 +9,7 @@ from typing import Protocol
 
 from meshc_backends.artifact import Artifact, Emission
 from meshc_backends.placement import Placement
+from meshc_compiler.ir.feature import Feature
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_lang.record import dataclass
 
@@ -34,6 +35,12 @@ class Backend(Protocol):
 
     name: str
     """The word of `--target`, and the folder of the bundle that it fills."""
+
+    carries: frozenset[Feature]
+    """What its files do, of all that a program can ask; what is neither here nor in `leaves` is refused."""
+
+    leaves: frozenset[Feature]
+    """What is not its to do: the files of other targets of the same build do it, or nothing enforces it at all."""
 
     def emit(self, index: MeshIndex, context: EmitContext) -> Emission:
         """Return the target's files for the whole mesh. Same mesh and context, same bytes."""

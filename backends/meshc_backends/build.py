@@ -10,6 +10,7 @@ from pathlib import Path
 from meshc_backends.artifact import Artifact, Reservation
 from meshc_backends.backend import EmitContext
 from meshc_backends.bundle import Bundle, building_in, read_bundle, replaceable, write_bundle
+from meshc_backends.feature_refusal import refusals
 from meshc_backends.finding import finding, reason_of
 from meshc_backends.manifest import manifest_of
 from meshc_backends.placement import KubernetesPlacement, Placement
@@ -85,7 +86,13 @@ def build(
 def emit(
     index: MeshIndex, chosen: tuple[Target, ...], source: BuildInput, old: Bundle | None
 ) -> tuple[tuple[Artifact, ...], tuple[Diagnostic, ...], tuple[Reservation, ...]]:
-    """Run the backends in order; each sees what those before it made. Stops after the first that finds an error."""
+    """Run the backends in order; each sees what those before it made. Stops after the first that finds an error.
+
+    Nothing is emitted if one of them does not carry what the program asks for.
+    """
+    refused, kept_back = refusals(index.mesh, chosen)
+    if refused:
+        return (), refused, kept_back
     artifacts: list[Artifact] = []
     diagnostics: list[Diagnostic] = []
     reservations: list[Reservation] = []
@@ -125,7 +132,9 @@ def _build(
     artifacts, diagnostics, reservations = emit(index, chosen, source, old)
     names = tuple(target.name for target in chosen)
     if has_errors(diagnostics) or stops(diagnostics):
-        return BuildResult(written=False, diagnostics=diagnostics, targets=names, added=added)
+        return BuildResult(
+            written=False, diagnostics=diagnostics, targets=names, added=added, reservations=reservations
+        )
     _require_own_paths(artifacts)
     manifest = manifest_of(
         index.mesh,

@@ -12,10 +12,10 @@ from meshc_compiler.ir.claim import ANYBODY, ExpectDenied, Never, Only
 from meshc_compiler.ir.match import PathTemplate, RequestMatch
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
 from meshc_compiler.ir.policy import Effect, Rule
-from meshc_compiler.ir.setting import Settings
+from meshc_compiler.ir.setting import SETTING_NAMES, Settings
 from meshc_compiler.ir.workload import ServicePort
 from meshc_compiler.lower.sentence import callee_text, match_text
-from meshc_compiler.lower.setting_text import SETTING_NAMES, setting_text
+from meshc_compiler.lower.setting_text import setting_text
 from meshc_compiler.lower.template import parse_template
 from meshc_compiler.path import path_matches
 from meshc_compiler.request import resolve_request

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from meshc_backends.artifact import Artifact, Emission
 from meshc_backends.backend import EmitContext
 from meshc_backends.certificates.life import CertificateLife
+from meshc_compiler.ir.feature import Feature
 from meshc_compiler.ir.mesh import MeshIndex
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ class CertificatesBackend:
     """
 
     name = "certs"
+    carries: frozenset[Feature] = frozenset()
+    leaves = frozenset(Feature)
+    # A certificate says who its workload is, and nothing about calls.
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from meshc_backends.envoy.message import encode
 from meshc_backends.envoy.refusal import TARGET, host_taken, protocol_findings, slice_findings
 from meshc_backends.envoy.tcp_refusal import tcp_findings
 from meshc_backends.placement import Placement
+from meshc_compiler.ir.feature import Feature
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.slice import WorkloadSlice, slice_of
 from meshc_lang.diagnostic import Diagnostic
@@ -18,6 +19,8 @@ class EnvoyBackend:
     """The target `envoy`: static bootstraps for Envoy 1.40."""
 
     name = TARGET
+    carries = frozenset({Feature.TIMEOUT, Feature.RETRY, Feature.SPLIT})
+    leaves = frozenset({Feature.OBJECTIVE})
 
     def emit(self, index: MeshIndex, context: EmitContext) -> Emission:
         """Return `envoy/<workload>.json` for every workload."""

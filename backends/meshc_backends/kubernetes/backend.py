@@ -13,6 +13,7 @@ from meshc_backends.kubernetes.network_policy import network_policies
 from meshc_backends.kubernetes.service import mesh_services, service_accounts
 from meshc_backends.kubernetes.sidecar_files import config_maps, secrets
 from meshc_backends.yaml_text import YamlValue, yaml_documents
+from meshc_compiler.ir.feature import Feature
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_lang.diagnostic import has_errors
 
@@ -42,6 +43,9 @@ class KubernetesBackend:
     """
 
     name = "kubernetes"
+    carries: frozenset[Feature] = frozenset()
+    leaves = frozenset(Feature)
+    # Whatever becomes of a call, its sidecars do it; network policies only say who may connect to whom.
 
     def emit(self, index: MeshIndex, context: EmitContext) -> Emission:
         """Return a file for each kind, and the kustomization that lists them."""

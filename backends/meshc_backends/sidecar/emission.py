@@ -11,6 +11,7 @@ from meshc_backends.backend import EmitContext
 from meshc_backends.placement import Placement
 from meshc_backends.sidecar.inbound import address, inbound_ports
 from meshc_backends.sidecar.outbound import outbound_services, settings_problems
+from meshc_compiler.ir.feature import Feature
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
 from meshc_compiler.ir.setting import Settings
 from meshc_compiler.ir.slice import WorkloadSlice, slice_of
@@ -30,6 +31,8 @@ class SidecarBackend:
     """The target `sidecar`: snapshots of the Python proxy."""
 
     name = TARGET
+    carries = frozenset({Feature.TIMEOUT, Feature.RETRY, Feature.SPLIT})
+    leaves = frozenset({Feature.OBJECTIVE})
 
     def emit(self, index: MeshIndex, context: EmitContext) -> Emission:
         """Return `sidecar/<workload>.json` for every workload."""

@@ -19,9 +19,11 @@ from meshc.local_mesh.up_file import UpFile
 from meshc_backends.artifact import Artifact
 from meshc_backends.backend import EmitContext
 from meshc_backends.certificates import CERTS
+from meshc_backends.feature_refusal import refusals
 from meshc_backends.finding import finding, reason_of
 from meshc_backends.placement import Address
-from meshc_backends.sidecar import emit_workload
+from meshc_backends.registry import plan
+from meshc_backends.sidecar import SIDECAR, emit_workload
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.slice import slice_of
 from meshc_lang.codes.targets import LOCAL_MESH_FAILED
@@ -137,6 +139,9 @@ class LocalMesh:
             now=self._now,
             previous=lambda _: None,
         )
+        refused, _ = refusals(index.mesh, plan((SIDECAR.name,))[0])
+        if refused:
+            return refused
         emission = CERTS.emit(index, context)
         problems = emission.diagnostics
         artifacts = emission.artifacts

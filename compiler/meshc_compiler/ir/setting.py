@@ -177,6 +177,33 @@ class Settings:
 SETTING_FIELDS = tuple(one.name for one in fields(Settings))
 """The fields of `Settings`, in the order in which they are told."""
 
+SETTING_NAMES = {
+    "timeout_ns": "timeout",
+    "connect_timeout_ns": "connect-timeout",
+    "idle_timeout_ns": "idle-timeout",
+    "retry_limit": "retry limit",
+    "retry_on": "retry on",
+    "retry_budget": "retry budget",
+    "retry_backoff": "retry backoff",
+    "per_try_timeout_ns": "retry per-try",
+    "idempotent": "retry idempotent",
+    "retry_key_header": "retry key-header",
+    "breaker_max_requests": "breaker max-requests",
+    "breaker_max_pending": "breaker max-pending",
+    "breaker_max_connections": "breaker max-connections",
+    "outlier_consecutive_5xx": "breaker consecutive-5xx",
+    "outlier_eject_ns": "breaker eject",
+    "outlier_interval_ns": "breaker interval",
+    "outlier_max_ejected": "breaker max-ejected",
+    "balance": "balance",
+    "trace_sampling": "telemetry sampling",
+    "trace_propagation": "telemetry propagation",
+    "trace_endpoint": "telemetry otlp",
+    "access_log": "telemetry access-log",
+    "metrics": "telemetry metrics",
+}
+"""The fields of `Settings` as the language spells them: the block and the key in it."""
+
 SETTINGS_OF_CONNECTIONS = (
     "connect_timeout_ns",
     "idle_timeout_ns",

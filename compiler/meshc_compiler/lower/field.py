@@ -154,11 +154,12 @@ class Fields:
         share = as_percent(value, f"`{key}`", self.findings)
         if share is None or 0 < share <= _WHOLE or (off and share == 0):
             return share
-        self.findings.add(units.OUT_OF_RANGE, f"`{key}` is above 0% and at most 100%", value.span)
+        bounds = "from 0% to 100%" if off else "above 0% and at most 100%"
+        self.findings.add(units.OUT_OF_RANGE, f"`{key}` is {bounds}", value.span)
         return None
 
-    def flag(self, key: str) -> bool | None:
-        """Return `true` or `false`; `on` and `off` say the same."""
+    def flag(self, key: str, words: str = "`true` or `false`") -> bool | None:
+        """Return `true` or `false`; `on` and `off` say the same. `words` are those that the user is told."""
         value = self.get(key)
         match value:
             case None:
@@ -167,7 +168,7 @@ class Fields:
                 return on
             case Name(text="true" | "false" as word):
                 return word == "true"
-        wrong_type(self.findings, f"`{key}`", "`true` or `false`", value)
+        wrong_type(self.findings, f"`{key}`", words, value)
         return None
 
     def block_of(self, key: str, example: str) -> Block | None:

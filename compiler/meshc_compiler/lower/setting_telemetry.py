@@ -37,7 +37,7 @@ def lower_telemetry(value: Value, stated: Stated, findings: Findings) -> None:
             inner.note("trace_sampling", fields.share("sampling", off=True), "sampling")
             inner.note("access_log", _access_log(fields, findings), "access-log")
             _note_widely(inner, "propagation", "trace_propagation", _propagation(fields, findings), findings)
-            _note_widely(inner, "metrics", "metrics", fields.flag("metrics"), findings)
+            _note_widely(inner, "metrics", "metrics", fields.flag("metrics", "`on` or `off`"), findings)
             _note_widely(inner, "otlp", "trace_endpoint", _endpoint(fields, findings), findings)
         case _:
             example = "`off` or a block, for example `telemetry { sampling: 5%, access-log: errors }`"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from meshc_compiler.finding import Findings
-from meshc_compiler.ir.setting import SETTING_FIELDS, SETTINGS_OF_CONNECTIONS, Scope, Settings
+from meshc_compiler.ir.setting import SETTING_FIELDS, SETTING_NAMES, SETTINGS_OF_CONNECTIONS, Scope, Settings
 from meshc_compiler.ir.workload import ServicePort
 from meshc_compiler.lower.sentence import callee_text
 from meshc_compiler.lower.setting import lower_settings
-from meshc_compiler.lower.setting_text import SETTING_NAMES
 from meshc_compiler.lower.settings_table import SettingsTable
 from meshc_compiler.resolve.peer import CalleeEnd, CallerEnd, Landscape, PeerResolver
 from meshc_compiler.resolve.symbol import SymbolKind, SymbolTable
@@ -109,7 +108,7 @@ class SettingsBook:
         if not ports or any(port.protocol.is_http for port in ports):
             return
         about_requests = {
-            SETTING_NAMES[name].split()[0]: setting.origin
+            _subject(SETTING_NAMES[name]): setting.origin
             for name in reversed(_OF_REQUESTS)
             if (setting := getattr(stated, name)) is not None and setting.value
         }
@@ -124,3 +123,8 @@ class SettingsBook:
                     help="`connect-timeout`, `idle-timeout`, `max-connections` and `balance` hold for connections",
                     subject=f"settings {callee}",
                 )
+
+
+def _subject(name: str) -> str:
+    """Return a setting's name, or of a retry, which is about requests as a whole, that of the block."""
+    return "retry" if name.startswith("retry ") else name

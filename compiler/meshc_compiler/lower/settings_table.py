@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 from meshc_compiler.finding import Findings
-from meshc_compiler.ir.setting import NOTHING_STATED, SETTING_FIELDS, Setting, Settings
-from meshc_compiler.lower.setting_text import SETTING_NAMES
+from meshc_compiler.ir.setting import NOTHING_STATED, SETTING_FIELDS, SETTING_NAMES, Setting, Settings
 from meshc_lang.codes import routing
 from meshc_lang.diagnostic import Label
 from meshc_lang.source import Span

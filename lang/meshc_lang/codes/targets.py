@@ -30,6 +30,7 @@ __all__ = [
     "ROOT_KEY_AWAY",
     "SIDECAR_CANNOT_HOLD",
     "SIDECAR_PROTOCOL",
+    "TARGET_LACKS_FEATURE",
     "UP_FILE",
     "Code",
     "Severity",
@@ -367,4 +368,20 @@ LOCAL_MESH_FAILED = Code(
         "that runs already, or nothing of the mesh can be carried by the Python proxy. What was started has been "
         "stopped again; the logs are in the run folder."
     ),
+)
+
+_READ = _MESH + "service web {}\nservice api { port: 8080/http }\nallow web -> api : GET /**\n"
+
+TARGET_LACKS_FEATURE = Code(
+    id="MSH870",
+    name="target-lacks-feature",
+    severity=Severity.ERROR,
+    summary="a target of the build does not carry what a statement asks for",
+    why=(
+        "Not every proxy can do what the language can say. What a target does not carry is never left out of its files "
+        "in silence: the mesh would look as if it did what the program says. Build only targets that carry it, or take "
+        "it out of the program."
+    ),
+    bad=_READ + "edge web -> api { balance: peak-ewma }\n",
+    good=_READ + "edge web -> api { balance: round-robin }\n",
 )
