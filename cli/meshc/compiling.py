@@ -33,11 +33,12 @@ def today() -> date:
 def mesh_or_exit(paths: tuple[str, ...], reporting: Reporting, *, with_failed_checks: bool = False) -> MeshIndex:
     """Return the mesh of a program without errors; else tell the findings on standard error and end with 1.
 
-    `with_failed_checks` is for verbs that only ask: a mesh whose assert does not hold can still be asked why. Warnings
-    are told by `check` alone: a verb that asks something of the mesh answers that and nothing else.
+    A format for programs is written to standard output. `with_failed_checks` is for verbs that only ask: a mesh whose
+    assert does not hold can still be asked why. Warnings are told by `check` alone: a verb that asks something of the
+    mesh answers that and nothing else.
     """
     result = compile_paths(paths)
     if result.index is None or not (with_failed_checks or result.buildable):
-        Reporting(most=reporting.most).tell(result.diagnostics)
+        reporting.tell_result(result)
         raise click.exceptions.Exit(1)
     return result.index

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from meshc.render import FORMS
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_PROGRAM = "."
@@ -29,8 +31,21 @@ def format_option(function: F) -> F:
     )(function)
 
 
+def findings_format_option(function: F) -> F:
+    """Add `--format` for verbs that tell findings."""
+    return click.option(
+        "--format",
+        "format_",
+        type=click.Choice(FORMS),
+        default="text",
+        show_default=True,
+        help="Text for people; SARIF, workflow commands of GitHub, JUnit or GitLab's code quality for CI servers.",
+    )(function)
+
+
 def finding_options(function: F) -> F:
     """Add what says how many findings are shown and which of them fail the command."""
+    function = click.option("--verbose", "-v", is_flag=True, help="Show all of each finding, however long.")(function)
     function = click.option(
         "--max-errors",
         type=click.IntRange(min=0),

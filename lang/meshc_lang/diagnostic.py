@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from enum import StrEnum
 
 from meshc_lang.codes.code import Code, Severity
@@ -18,6 +19,7 @@ __all__ = [
     "Fix",
     "Label",
     "Severity",
+    "fingerprints",
     "has_errors",
     "in_order",
 ]
@@ -81,7 +83,10 @@ class Diagnostic:
 
     @property
     def fingerprint(self) -> str:
-        """A digest that stays the same when lines move: code, subject, message and the text under the span."""
+        """A digest that stays the same when lines move: code, subject, message and the text under the span.
+
+        Two findings may have the same; `fingerprints` tells them apart.
+        """
         parts = (self.code.id, self.subject, self.message, " ".join(self.primary.text.split()))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
@@ -97,3 +102,17 @@ def in_order(diagnostics: tuple[Diagnostic, ...] | list[Diagnostic]) -> tuple[Di
     for diagnostic in diagnostics:
         ordered.setdefault((diagnostic.primary.sort_key, diagnostic.code.id, diagnostic.message), diagnostic)
     return tuple(ordered[key] for key in sorted(ordered))
+
+
+def fingerprints(diagnostics: Sequence[Diagnostic]) -> tuple[str, ...]:
+    """Return the fingerprints of the findings of one run, each its own: of equal ones all but the first are numbered.
+
+    The numbers follow the order given. So a finding keeps its fingerprint as long as no equal one comes before it.
+    """
+    seen: dict[str, int] = {}
+    told: list[str] = []
+    for diagnostic in diagnostics:
+        own = diagnostic.fingerprint
+        number = seen[own] = seen.get(own, 0) + 1
+        told.append(own if number == 1 else hashlib.sha256(f"{own}\0{number}".encode()).hexdigest()[:32])
+    return tuple(told)

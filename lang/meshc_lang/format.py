@@ -9,16 +9,29 @@ quantities stay as they were written. Every comment is kept, beside or above wha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar, assert_never
+from typing import TypeAlias, TypeVar, assert_never
 
-from meshc_lang.layout import Layout, Render
-from meshc_lang.source import Span
+from meshc_lang.layout import Render
+from meshc_lang.policy_writer import (
+    PolicyWriter,
+    attribute_text,
+    because_text,
+    flow_text,
+    last_line,
+    matcher_text,
+    peer_text,
+    target_text,
+)
 from meshc_lang.tree.claim import (
     AllowedVerdict,
+    AlwaysClaim,
     AssertDecl,
     ByVerdict,
     CaseDecl,
     DeniedVerdict,
+    EveryEdgeClaim,
+    MetricClaim,
+    MtlsClaim,
     NeverClaim,
     OnlyClaim,
     RoutedVerdict,
@@ -30,74 +43,54 @@ from meshc_lang.tree.declaration import (
     EditionDecl,
     ExternalDecl,
     GroupDecl,
-    GroupDifference,
-    GroupExpression,
-    GroupList,
-    GroupUnion,
-    GroupWhere,
+    ImportDecl,
+    JwtDecl,
+    LetDecl,
     MeshDecl,
     ServiceDecl,
 )
 from meshc_lang.tree.file import SourceFile
-from meshc_lang.tree.node import Name, Node, Text
-from meshc_lang.tree.policy import (
-    AllOf,
-    AnyMatcher,
-    AnyOf,
-    AnyPeer,
-    Attribute,
-    AttributeKind,
-    Compare,
-    Condition,
-    Flow,
-    FromPeer,
-    Grant,
-    HttpMatcher,
-    IngressPeer,
-    Matcher,
-    NamedPeer,
-    Not,
-    PathName,
-    PathPattern,
-    PeerRef,
-    Present,
-    RegexPattern,
-    RpcMatcher,
-    SpiffePeer,
-    TcpMatcher,
-    Within,
-)
+from meshc_lang.tree.node import Node
+from meshc_lang.tree.policy import Grant
 from meshc_lang.tree.statement import (
     AllowDecl,
     AnyStatement,
     DefaultsDecl,
     DenyDecl,
+    DropItem,
     EdgeDecl,
+    FaultDecl,
     LimitDecl,
+    MirrorDecl,
+    OverlayDecl,
+    Ref,
     RouteDecl,
     RuleDecl,
+    SetItem,
+    SloDecl,
+    TemplateDecl,
+    UseDecl,
 )
-from meshc_lang.tree.target import Target
-from meshc_lang.tree.value import (
-    Block,
-    Decimal,
-    Duration,
-    Integer,
-    ListValue,
-    Pair,
-    Path,
-    Percent,
-    PortLiteral,
-    Range,
-    Rate,
-    Size,
-    Switch,
-    Value,
-)
+from meshc_lang.tree.target import Answer, Redirect
+from meshc_lang.tree.value import Block
 
 __all__ = ["format_file"]
 
-_Item = TypeVar("_Item", RuleDecl, CaseDecl)
+_Line = TypeVar("_Line", RuleDecl, CaseDecl)
+_Item: TypeAlias = AnyStatement | SetItem | DropItem
+_Sentence: TypeAlias = (
+    AllowDecl
+    | DenyDecl
+    | DefaultsDecl
+    | EdgeDecl
+    | RouteDecl
+    | LimitDecl
+    | MirrorDecl
+    | FaultDecl
+    | SloDecl
+    | AssertDecl
+    | TestDecl
+)
 
 
 def format_file(file: SourceFile) -> str:
@@ -110,105 +103,158 @@ def format_file(file: SourceFile) -> str:
     return "\n".join(lines) + "\n" if lines else ""
 
 
-class _Writer(Layout):
-    """Prints each kind of node; where a method takes `before`, that is what the line holds already."""
+class _Writer(PolicyWriter):
+    """Prints each kind of statement; where a method takes `before`, that is what the line holds already."""
 
-    def statement(self, node: AnyStatement, before: str) -> str:
+    def statement(self, node: _Item, before: str) -> str:
         match node:
             case EditionDecl():
                 return f"edition {node.year.value}"
+            case ImportDecl():
+                kind = f"{node.kind} " if node.kind else ""
+                service = f" for {peer_text(node.service)}" if node.service else ""
+                return f"import {kind}{node.path.span.text}{service}"
             case MeshDecl():
                 return self._with_block(before, f"mesh {node.name}", node.body)
             case ServiceDecl():
                 return self._with_block(before, f"service {node.name}", node.body)
             case ExternalDecl():
                 return self._with_block(before, f"external {node.name}", node.body)
-            case DefaultsDecl():
-                return self._with_block(before, f"defaults {node.scope}", node.body)
-            case EdgeDecl():
-                return self._with_block(before, f"edge {_flow(node.flow)}", node.body)
+            case JwtDecl():
+                return self._with_block(before, f"jwt {node.name}", node.body)
             case GroupDecl():
                 head = f"group {node.name} = "
                 return head + self.group(node.members, before + head)
+            case LetDecl():
+                head = f"let {node.name} = "
+                return head + self.value(node.value, before + head)
+            case TemplateDecl():
+                return self._template(node, before)
+            case UseDecl():
+                return self._use(node, before)
+            case OverlayDecl():
+                head = f"overlay {node.name} "
+                return head + self._statements(node.items, self.mark_behind(node.name.span.end), node, before + head)
+            case SetItem():
+                head = f"set {_ref(node.ref)}: "
+                return head + self.value(node.value, before + head)
+            case DropItem():
+                return f"drop {_ref(node.ref)}"
+            case _:
+                return self._sentence(node, before)
+
+    def _sentence(self, node: _Sentence, before: str) -> str:
+        """Print a statement about an edge or a callee."""
+        match node:
             case AllowDecl():
-                end = (node.because or node).span
-                out = self._granting(before, f"allow {_flow(node.flow)}", node.flow, node.grants, end, node.span)
-                return out + _because(node.because)
+                out = self.granting(before, f"allow {flow_text(node.flow)}", node.flow.span, node.grants)
+                return out + because_text(node.because)
             case DenyDecl():
-                end = (node.unless or node.because or node).span
-                out = self._granting(before, f"deny {_flow(node.flow)}", node.flow, node.grants, end, node.span)
+                out = self.granting(before, f"deny {flow_text(node.flow)}", node.flow.span, node.grants)
                 if node.unless is not None:
                     out += f" unless {self.condition(node.unless, before)}"
-                return out + _because(node.because)
+                return out + because_text(node.because)
+            case DefaultsDecl():
+                return self._with_block(before, f"defaults {node.scope}", node.body)
+            case EdgeDecl():
+                return self._with_block(before, f"edge {flow_text(node.flow)}", node.body)
             case RouteDecl():
                 port = f".{node.port}" if node.port else ""
                 head = f"route {node.service}{port} "
                 return head + self._lines_of(node.rules, self.rule, node.port or node.service, node, before + head)
             case LimitDecl():
                 burst = f" burst {node.burst.span.text}" if node.burst else ""
-                per = f" per {_attribute(node.per)}" if node.per else ""
-                return f"limit {_flow(node.flow)} {node.rate.text}{burst}{per}"
+                per = f" per {attribute_text(node.per)}" if node.per else ""
+                return f"limit {flow_text(node.flow)} {node.rate.text}{burst}{per}"
+            case MirrorDecl():
+                port = f".{node.port}" if node.port else ""
+                guard = f" if {self.condition(node.guard, before)}" if node.guard else ""
+                return f"mirror {node.service}{port} {matcher_text(node.matcher)}{guard} => {target_text(node.target)}"
+            case FaultDecl():
+                return self._with_block(before, f"fault {node.name} on {flow_text(node.flow)}", node.body)
+            case SloDecl():
+                return self._with_block(before, f"slo {node.service}", node.body)
             case AssertDecl():
-                return self.claim(node, before) + _because(node.because)
+                return "assert " + self.claim(node, before + "assert ") + because_text(node.because)
             case TestDecl():
                 head = f"test {node.name.span.text} "
                 return head + self._lines_of(node.cases, self.case, node.name, node, before + head)
             case _:
-                raise NotImplementedError(type(node).__name__)
+                assert_never(node)
 
-    def _lines_of(self, items: Sequence[_Item], render: Render[_Item], last: Node, whole: Node, before: str) -> str:
+    # ---- statements that hold statements
+
+    def _template(self, node: TemplateDecl, before: str) -> str:
+        head = f"template {node.name}"
+        last = node.parameters[-1].span if node.parameters else None
+        opener = self.mark_behind(node.name.span.end)
+        closer = self.mark_behind(last.end if last else opener + 1)
+        head += self.bracketed(
+            node.parameters,
+            lambda parameter, _: parameter.text,
+            opener=opener,
+            closer=closer,
+            marks=("(", ")"),
+            before=before + head,
+            separator=",",
+        )
+        head += " "
+        return head + self._statements(node.body, self.mark_behind(closer + 1), node, last_line(before + head))
+
+    def _use(self, node: UseDecl, before: str) -> str:
+        head = f"use {node.name}"
+        return head + self.bracketed(
+            node.arguments,
+            self.value,
+            opener=self.mark_behind(node.name.span.end),
+            closer=node.span.end - 1,
+            marks=("(", ")"),
+            before=before + head,
+            separator=",",
+        )
+
+    def _statements(self, items: Sequence[_Item], opener: int, whole: Node, before: str) -> str:
+        return self.bracketed(
+            items,
+            self.statement,
+            opener=opener,
+            closer=whole.span.end - 1,
+            marks=("{ ", " }"),
+            before=before,
+            broken=True,
+        )
+
+    def _lines_of(self, items: Sequence[_Line], render: Render[_Line], last: Node, whole: Node, before: str) -> str:
         """Print the rules or cases that stand in braces behind the node `last`."""
         return self.bracketed(
             items,
             render,
-            opener=self.text.index("{", last.span.end),
+            opener=self.mark_behind(last.span.end),
             closer=whole.span.end - 1,
             marks=("{ ", " }"),
             before=before,
             one_a_line=True,
         )
 
-    # ---- groups
+    def _with_block(self, before: str, head: str, body: Block) -> str:
+        return f"{head} " + self.block(body, f"{before}{head} ")
 
-    def group(self, node: GroupExpression, before: str, *, right: bool = False) -> str:
-        match node:
-            case GroupUnion() | GroupDifference():
-                sign = "|" if isinstance(node, GroupUnion) else "-"
-                left = self.group(node.left, before) + f" {sign} "
-                out = left + self.group(node.right, _last_line(before + left), right=True)
-                return _parenthesised(out) if right else out
-            case GroupList():
-                return self.bracketed(
-                    node.peers,
-                    lambda peer, _: _peer(peer),
-                    opener=node.span.start,
-                    closer=node.span.end - 1,
-                    marks=("[", "]"),
-                    before=before,
-                    separator=",",
-                )
-            case GroupWhere():
-                return f"where {self.condition(node.condition, before)}"
-            case _:
-                return _peer(node)
-
-    # ---- grants, rules, cases
-
-    def grant(self, node: Grant, before: str) -> str:
-        guard = f" if {self.condition(node.guard, before)}" if node.guard else ""
-        return _matcher(node.matcher) + guard
+    # ---- rules, cases, claims
 
     def rule(self, node: RuleDecl, before: str) -> str:
         guard = f" if {self.condition(node.guard, before)}" if node.guard else ""
-        out = f"{_matcher(node.matcher)}{guard} => "
-        out += self.after_commas(node.targets, lambda target, _: _target(target), _last_line(before + out))
+        out = f"{matcher_text(node.matcher)}{guard} => "
+        if node.answer is not None:
+            out += _answer(node.answer)
+        else:
+            out += self.after_commas(node.targets, lambda target, _: target_text(target), last_line(before + out))
         if node.name is not None:
             out += f" as {node.name}"
         if node.over:
             out += f" over {', '.join(name.text for name in node.over)}"
         if node.body is not None:
             out += " "
-            out += self.block(node.body, _last_line(before + out))
+            out += self.block(node.body, last_line(before + out))
         return out
 
     def case(self, node: CaseDecl, before: str) -> str:
@@ -222,7 +268,7 @@ class _Writer(Layout):
             case DeniedVerdict():
                 return "denied"
             case RoutedVerdict():
-                return f"routed {_target(node.target)}"
+                return f"routed {target_text(node.target)}"
             case SettingVerdict():
                 head = f"{node.name} "
                 return head + self.value(node.value, before + head)
@@ -234,173 +280,36 @@ class _Writer(Layout):
     def claim(self, node: AssertDecl, before: str) -> str:
         match node.claim:
             case NeverClaim() as claim:
-                head = f"assert never {_flow(claim.flow)}"
-                if not claim.grants:
-                    return head
-                return self._granting(before, head, claim.flow, claim.grants, claim.span, claim.span)
+                arrow = "->*" if claim.chain else "->"
+                head = f"never {peer_text(claim.flow.caller)} {arrow} {peer_text(claim.flow.callee)}"
+                return self._granted(before, head, claim.flow, claim.grants)
+            case AlwaysClaim() as claim:
+                return self._granted(before, f"always {flow_text(claim.flow)}", claim.flow, claim.grants)
             case OnlyClaim() as claim:
-                return f"assert only {_peer(claim.caller)} -> {_peer(claim.callee)}"
+                head = f"only {peer_text(claim.caller)} -> {peer_text(claim.callee)}"
+                return self._granted(before, head, claim.callee, claim.grants)
+            case EveryEdgeClaim() as claim:
+                caller = f" from {peer_text(claim.caller)}" if claim.caller else ""
+                callee = f" to {peer_text(claim.callee)}" if claim.callee else ""
+                return f"every edge{caller}{callee} has {self.condition(claim.condition, before)}"
+            case MetricClaim() as claim:
+                out = self._granted(before, f"{claim.metric}({flow_text(claim.flow)}", claim.flow, claim.grants)
+                out += f") {claim.comparison.value} "
+                return out + self.value(claim.value, last_line(before + out))
+            case MtlsClaim() as claim:
+                return f"mtls {flow_text(claim.flow)}" if claim.flow else "mtls"
             case _:
-                raise NotImplementedError(type(node.claim).__name__)
+                assert_never(node.claim)
 
-    def _granting(self, before: str, head: str, flow: Flow, grants: tuple[Grant, ...], end: Span, whole: Span) -> str:
-        """Print grants behind a colon or in braces, as they were written; `end` is what follows, or the whole."""
-        opener = self.text.index("{", flow.span.end) if self._next_mark(flow.span.end) == "{" else None
-        if opener is None:
-            head += " : "
-            return head + self.after_commas(grants, self.grant, before + head)
-        limit = whole.end if end is whole else end.start
-        closer = self.text.rindex("}", grants[-1].span.end, limit)
-        # Comments may hold braces, but none stands between the closing one and what follows it on its line.
-        head += " "
-        return head + self.bracketed(
-            grants, self.grant, opener=opener, closer=closer, marks=("{ ", " }"), before=before + head
-        )
-
-    def _next_mark(self, offset: int) -> str:
-        while self.text[offset] in " \t\\\r\n":
-            offset += 1
-        return self.text[offset]
-
-    # ---- conditions
-
-    def condition(self, node: Condition, before: str, *, inside: type[Condition] | None = None) -> str:
-        match node:
-            case Compare():
-                return f"{_attribute(node.attribute)} {node.comparison.value} {self.value(node.value, before)}"
-            case Present():
-                return f"{_attribute(node.attribute)} present"
-            case Within():
-                return f"{_attribute(node.attribute)} in {self.value(node.value, before)}"
-            case FromPeer():
-                return f"from {_peer(node.peer)}"
-            case Not():
-                return f"not {self.condition(node.operand, before, inside=Not)}"
-            case AllOf() | AnyOf():
-                word = " and " if isinstance(node, AllOf) else " or "
-                out = word.join(self.condition(operand, before, inside=type(node)) for operand in node.operands)
-                # `and` binds closer than `or`: only an `and` in an `or` needs no parentheses.
-                bare = inside is None or (isinstance(node, AllOf) and inside is AnyOf)
-                return out if bare else _parenthesised(out)
-            case _:
-                assert_never(node)
-
-    # ---- values
-
-    def value(self, node: Value, before: str) -> str:
-        match node:
-            case Name():
-                return node.text
-            case Text():
-                return node.span.text
-            case Integer():
-                return str(node.value)
-            case Decimal() | Duration() | Percent() | Size() | Rate() | Path():
-                return node.text
-            case PortLiteral():
-                return f"{node.number}/{node.protocol}"
-            case Switch():
-                return "on" if node.on else "off"
-            case Range():
-                return f"{self.value(node.low, before)}..{self.value(node.high, before)}"
-            case ListValue():
-                return self.bracketed(
-                    node.items,
-                    self.value,
-                    opener=node.span.start,
-                    closer=node.span.end - 1,
-                    marks=("[", "]"),
-                    before=before,
-                    separator=",",
-                )
-            case Block():
-                return self.block(node, before, marks=("{", "}"))
-            case _:
-                assert_never(node)
-
-    def block(self, node: Block, before: str, marks: tuple[str, str] = ("{ ", " }")) -> str:
-        return self.bracketed(
-            node.pairs,
-            self.pair,
-            opener=node.span.start,
-            closer=node.span.end - 1,
-            marks=marks,
-            before=before,
-        )
-
-    def pair(self, node: Pair, before: str) -> str:
-        key = node.key.text if isinstance(node.key, Name) else node.key.span.text
-        if isinstance(node.value, Block) and ":" not in self.text[node.key.span.end : node.value.span.start]:
-            return f"{key} " + self.block(node.value, f"{before}{key} ")
-        return f"{key}: " + self.value(node.value, f"{before}{key}: ")
-
-    def _with_block(self, before: str, head: str, body: Block) -> str:
-        return f"{head} " + self.block(body, f"{before}{head} ")
+    def _granted(self, before: str, head: str, last: Node, grants: tuple[Grant, ...]) -> str:
+        return self.granting(before, head, last.span, grants) if grants else head
 
 
-def _parenthesised(text: str) -> str:
-    # A path may hold a `)`, so one that ends the text must not run into it.
-    ends_in_path = text[text.rfind(" ") + 1] == "/" and not text.endswith('"')
-    return f"({text} )" if ends_in_path else f"({text})"
+def _ref(node: Ref) -> str:
+    return ".".join(part.text for part in node.parts)
 
 
-def _last_line(text: str) -> str:
-    return text[text.rfind("\n") + 1 :]
-
-
-def _flow(node: Flow) -> str:
-    return f"{_peer(node.caller)} -> {_peer(node.callee)}"
-
-
-def _peer(node: PeerRef) -> str:
-    match node:
-        case NamedPeer():
-            return f"{node.name}.{node.part}" if node.part else node.name.text
-        case AnyPeer():
-            return "any"
-        case IngressPeer():
-            return "ingress"
-        case SpiffePeer():
-            return node.id.span.text
-        case _:
-            assert_never(node)
-
-
-def _matcher(node: Matcher) -> str:
-    match node:
-        case HttpMatcher():
-            # `* /x` and `/x` say the same; which of them was written is kept.
-            star = "* " if node.span.text.startswith("*") else ""
-            methods = "|".join(method.text for method in node.methods) + " " if node.methods else star
-            return methods + _path(node.path)
-        case RpcMatcher():
-            return f"rpc {node.service}/{'|'.join(node.methods)}"
-        case TcpMatcher():
-            return "tcp"
-        case AnyMatcher():
-            return "*"
-        case _:
-            assert_never(node)
-
-
-def _path(node: PathPattern | RegexPattern | PathName) -> str:
-    if isinstance(node, PathName):
-        return node.name.text
-    return node.text if isinstance(node, PathPattern) else f"~{node.pattern.span.text}"
-
-
-def _attribute(node: Attribute) -> str:
-    if node.kind is AttributeKind.FIELD:
-        return f"{node.owner}.{node.key}"
-    written = node.span.text
-    return f"{node.kind.value} {written[written.index(chr(34)) :]}"
-
-
-def _target(node: Target) -> str:
-    part = f".{node.part}" if node.part else ""
-    share = f" {node.share.text}" if node.share else ""
-    return f"{node.name}{part}{share}"
-
-
-def _because(node: Text | None) -> str:
-    return f" because {node.span.text}" if node is not None else ""
+def _answer(node: Answer) -> str:
+    if isinstance(node, Redirect):
+        return f"redirect {node.location.span.text}"
+    return f"respond {node.status.value}"

@@ -1,4 +1,4 @@
-"""Where the tables that Lark makes of the grammar are kept between runs: making them takes longer than a program."""
+"""Where the tables of the grammar may be kept between runs, if not beside it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import stat
 from pathlib import Path
 
 
-def grammar_cache() -> str | None:
-    """Return the file that Lark may keep its tables in, or None where there is no place that is ours alone.
+def grammar_cache() -> Path | None:
+    """Return the file that the tables may be kept in, or None where there is no place that is ours alone.
 
-    It lies in the user's cache directory (`XDG_CACHE_HOME`, else `~/.cache`), is safe to delete, and Lark takes it only
-    if grammar, Lark and Python are the same. A directory that others may write to is not used: Lark unpickles the file.
+    It lies in the user's cache directory (`XDG_CACHE_HOME`, else `~/.cache`) and is safe to delete. A directory that
+    others may write to is not used: what is read from the file decides what a program means.
     """
     try:
         base = os.environ.get("XDG_CACHE_HOME") or ""
@@ -21,4 +21,4 @@ def grammar_cache() -> str | None:
     except (OSError, RuntimeError):
         return None
     ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
-    return str(folder / "grammar.tables") if ours and os.access(folder, os.W_OK) else None
+    return folder / "mesh.tables" if ours and os.access(folder, os.W_OK) else None

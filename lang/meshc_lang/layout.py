@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
@@ -19,6 +20,8 @@ class _Placed(Protocol):
     @property
     def span(self) -> Span: ...
 
+
+_NOTHING = re.compile(r"(?:[\s,;\\]|#[^\n]*)*")
 
 _Item = TypeVar("_Item", bound=_Placed)
 
@@ -50,6 +53,11 @@ class Layout:
         if start >= before or "\n" in self.text[end:start]:
             return None
         return self.pending.pop()
+
+    def mark_behind(self, offset: int) -> int:
+        """Return where the next thing stands that is neither blank, comma nor comment."""
+        found = _NOTHING.match(self.text, offset)
+        return found.end() if found else offset
 
     def lines(
         self, items: Sequence[_Item], render: Render[_Item], indent: str, start: int, end: int, mark: str = ""
@@ -91,6 +99,7 @@ class Layout:
         before: str,
         separator: str = "",
         one_a_line: bool = False,
+        broken: bool = False,
     ) -> str:
         """Print what stands between two brackets: on one line if it was written so and fits, else one item a line.
 
@@ -103,11 +112,12 @@ class Layout:
             before: What the line holds before the opening bracket, indentation included.
             separator: What follows each item where each has its line.
             one_a_line: No two items ever share a line.
+            broken: No item ever shares the line of the brackets.
         """
         opening, closing = marks[0].strip(), marks[1].strip()
-        if "\n" not in self.text[opener:closer]:
-            if not items:
-                return opening + closing
+        if "\n" not in self.text[opener:closer] and not items:
+            return opening + closing
+        if "\n" not in self.text[opener:closer] and not broken:
             outer, self.flat = self.flat, True
             line = marks[0] + ", ".join(render(item, before) for item in items) + marks[1]
             self.flat = outer

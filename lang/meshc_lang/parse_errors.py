@@ -11,7 +11,7 @@ from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix
 from meshc_lang.expectations import VALUES, can_end, needed
 from meshc_lang.misspelt_quantity import explain_number
 from meshc_lang.record import dataclass
-from meshc_lang.recovery import STATEMENTS, UNSUPPORTED
+from meshc_lang.recovery import STATEMENTS
 from meshc_lang.source import SourceText, Span
 from meshc_lang.suggestion import suggest
 
@@ -107,7 +107,6 @@ def explain(failure: Failure) -> Diagnostic:
     return (
         _character(failure, word, span)
         or _statement(failure, word, span)
-        or _not_supported(failure, word, span)
         or explain_number(word, span, failure.accepts, failure.before, failure.source.span(failure.before_end, offset))
         or _arrow(failure, word, span)
         or _quotes(failure, word, span)
@@ -150,8 +149,6 @@ def _statement(failure: Failure, word: str, span: Span) -> Diagnostic | None:
     """A word that should begin a statement."""
     if not {"SERVICE", "ALLOW"} <= failure.accepts or not word:
         return None
-    if word in UNSUPPORTED:
-        return _refused(f"`{word}`", failure.source.span(span.start, _line_end(failure.source, span.start)))
     if _WORD.fullmatch(word) is None:
         return _diagnostic(syntax.UNKNOWN_STATEMENT, f"no statement begins with `{_clip(word)}`", span)
     rest = failure.source.text[span.end : _line_end(failure.source, span.end)]
@@ -162,26 +159,8 @@ def _statement(failure: Failure, word: str, span: Span) -> Diagnostic | None:
             primary=span,
             help="begin with what is said of the edge: `allow`, `deny`, `edge` or `limit`",
         )
-    near = suggest(word, (*STATEMENTS, *UNSUPPORTED))
+    near = suggest(word, STATEMENTS)
     return _misspelt(syntax.UNKNOWN_STATEMENT, f"no statement begins with `{_clip(word)}`", span, near)
-
-
-def _not_supported(failure: Failure, word: str, span: Span) -> Diagnostic | None:
-    """Constructs of the edition that this version refuses, each under its name."""
-    accepts, before = failure.accepts, failure.before
-    if "NEVER" in accepts and word:
-        rest = failure.source.text[span.end : _line_end(failure.source, span.end)].lstrip()
-        if word == "every" or rest.startswith("("):
-            return _refused(f"`assert {_clip(word)}`", span)
-    if word.startswith("*") and before == "->" and "ANY" in accepts:
-        return _refused("`->*`, a claim about chains of calls,", failure.source.span(failure.before_end - 2, span.end))
-    if failure.keyword == "route" and before in ("redirect", "respond"):
-        return _refused(f"`{before}` as a target", failure.source.span(failure.before_end - len(before), span.end))
-    if failure.keyword == "test" and word == "by" and "COMMA" in accepts:
-        return _refused("`by` as a verdict", span)
-    if failure.keyword == "service" and word == ":" and not failure.inside:
-        return _refused("a service made from a template", span)
-    return None
 
 
 def _arrow(failure: Failure, word: str, span: Span) -> Diagnostic | None:
@@ -322,14 +301,6 @@ def _noun(failure: Failure) -> str:
         if key is not None:
             return f"`{_clip(key[1])}`"
     return f"the block of this `{failure.keyword}`" if failure.inside else f"this `{failure.keyword}`"
-
-
-def _refused(what: str, span: Span) -> Diagnostic:
-    return _diagnostic(
-        syntax.NOT_SUPPORTED_YET,
-        f"{what} is part of edition 2026, but this version of meshc does not support it yet",
-        span,
-    )
 
 
 def _misspelt(code: Code, message: str, span: Span, near: tuple[str, ...]) -> Diagnostic:

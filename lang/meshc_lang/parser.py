@@ -13,24 +13,22 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from meshc_lang.codes import syntax
 from meshc_lang.diagnostic import Diagnostic, in_order
-from meshc_lang.grammar_cache import grammar_cache
 from meshc_lang.record import dataclass
 from meshc_lang.request import Request
 from meshc_lang.request_line import read_plain_request
 from meshc_lang.source import SourceText
+from meshc_lang.tables import GRAMMAR_STARTS, grammar_text, load_tables
 from meshc_lang.tree.declaration import ExternalDecl, GroupDecl, ServiceDecl
 from meshc_lang.tree.file import Comment, SourceFile
 from meshc_lang.tree.node import Name
 from meshc_lang.tree.statement import AnyStatement
 
 if TYPE_CHECKING:
-    from lark import Lark
-
+    from meshc_lang.reader import Reader
     from meshc_lang.recovery import Chunk
     from meshc_lang.tree_builder import TreeBuilder
 
@@ -44,9 +42,6 @@ __all__ = [
     "read_stretch",
     "reads_as_program",
 ]
-
-GRAMMAR_STARTS = ("start", "request_line")
-"""The rules of the grammar that a text may be read as: a program, and one request."""
 
 _MOST_ERRORS = 500
 """After so many a text is not a program, and the rest of its errors tell nobody anything."""
@@ -146,72 +141,37 @@ def join_readings(
     return file, in_order(found)[:_MOST_ERRORS]
 
 
-def grammar_text() -> str:
-    """Return the grammar in Lark's notation: the normative syntax of the language."""
-    return resources.files("meshc_lang.grammar").joinpath("mesh.lark").read_text(encoding="utf-8")
-
-
 class _Reader:
-    """The parser and the builder of its nodes, made once a process."""
+    """The reader and the builder of its nodes, made once a process."""
 
-    def __init__(self, lark: Lark, builder: TreeBuilder) -> None:
-        self.lark = lark
+    def __init__(self, reader: Reader, builder: TreeBuilder) -> None:
+        self.reader = reader
         self.builder = builder
 
     def read(self, source: SourceText, base: int, text: str, start: str) -> Any | None:
         """Read `text`, which stands at `base` of `source`; None where it fails. Problems are left with the builder."""
-        from lark.exceptions import UnexpectedInput
-
-        from meshc_lang.value_builder import TooDeepError
-
-        self.builder.begin(source, base)
-        try:
-            return self.lark.parse(text, start=start)
-        except (UnexpectedInput, TooDeepError):
-            return None
+        return self.reader.read(source, base, text, start)
 
     def why_not(self, source: SourceText, base: int, text: str, start: str, keyword: str) -> Diagnostic:
-        """Say why a text cannot be read, which `read` has refused: read it again, a token at a time."""
-        from lark.exceptions import UnexpectedInput
-
+        """Say why a text cannot be read, which `read` has refused."""
         from meshc_lang.parse_errors import Failure, explain
-        from meshc_lang.value_builder import TooDeepError
 
-        self.builder.begin(source, base)
-        tokens: list[Any] = []
-        walk = self.lark.parse_interactive(text, start=start)
-        offset = len(text)
-        try:
-            for token in walk.iter_parse():
-                tokens.append(token)
-            walk.feed_eof(tokens[-1] if tokens else None)  # type: ignore[no-untyped-call]
-        except TooDeepError as error:
-            span = source.span(error.offset, error.offset + 1)
+        stop = self.reader.stop(text, start)
+        if stop.too_deep:
+            span = source.span(base + stop.offset, base + stop.offset + 1)
             message = "this nests deeper than any program needs"
             return Diagnostic(code=syntax.TOO_DEEP, message=message, primary=span)
-        except UnexpectedInput as error:
-            refused = getattr(error, "token", None)
-            if tokens and refused is tokens[-1]:
-                tokens.pop()
-            if refused is None:
-                offset = error.pos_in_stream if error.pos_in_stream is not None else offset
-            elif refused.type != "$END":
-                offset = refused.start_pos
-        # The parser may have reduced before it refused, so what it accepts is asked of one that stops short.
-        walk = self.lark.parse_interactive("", start=start)
-        for token in tokens:
-            walk.feed_token(token)
-        last = next((token for token in reversed(tokens) if token.type != "_NL"), None)
-        on_new_line = bool(tokens) and tokens[-1] is not last
-        kinds = [token.type for token in tokens]
+        last = next((token for token in reversed(stop.tokens) if token.type != "_NL"), None)
+        on_new_line = bool(stop.tokens) and stop.tokens[-1] is not last
+        kinds = [token.type for token in stop.tokens]
         depth = sum(kind in ("LBRACE", "LSQB", "LPAR") for kind in kinds)
         depth -= sum(kind in ("RBRACE", "RSQB", "RPAR") for kind in kinds)
         return explain(
             Failure(
                 source=source,
-                offset=base + offset,
-                accepts=frozenset(walk.accepts()),  # type: ignore[no-untyped-call]
-                before=str(last) if last is not None and not on_new_line else "",
+                offset=base + stop.offset,
+                accepts=stop.accepts,
+                before=last.value if last is not None and not on_new_line else "",
                 before_type=last.type if last is not None and not on_new_line else "",
                 before_end=base + (last.end_pos if last is not None else 0),
                 keyword=keyword,
@@ -311,22 +271,9 @@ def _collector_paused() -> Iterator[None]:
 
 @cache
 def _reader() -> _Reader:
-    """Make the reader at the first parse: Lark and the grammar take longer to load than most programs to read."""
-    from lark import Lark
-
+    """Make the reader at the first parse: what only asks for the vocabulary need not load the tables."""
+    from meshc_lang.reader import Reader
     from meshc_lang.tree_builder import TreeBuilder
 
     builder = TreeBuilder()
-    callbacks = {"_NL": builder.on_newline, "COMMENT": builder.on_comment}
-    callbacks |= dict.fromkeys(("LBRACE", "LSQB", "LPAR"), builder.on_open)
-    callbacks |= dict.fromkeys(("RBRACE", "RSQB", "RPAR"), builder.on_close)
-    lark = Lark(
-        grammar_text(),
-        parser="lalr",
-        lexer="contextual",
-        start=list(GRAMMAR_STARTS),
-        transformer=builder,
-        lexer_callbacks=callbacks,
-        cache=grammar_cache() or False,
-    )
-    return _Reader(lark, builder)
+    return _Reader(Reader(load_tables(), builder), builder)

@@ -28,6 +28,7 @@ from meshc_lang.tree.policy import (
     IngressPeer,
     NamedPeer,
     Not,
+    PathName,
     PathPattern,
     Present,
     RegexPattern,
@@ -96,6 +97,9 @@ class PolicyBuilder(ValueBuilder):
 
     def path_pattern(self, children: _Children) -> PathPattern:
         return PathPattern(span=self.at(children[0]), text=children[0].value)
+
+    def path_name(self, children: _Children) -> PathName:
+        return PathName(span=self.at(children[0]), name=self.word(children[0]))
 
     def regex_pattern(self, children: _Children) -> RegexPattern:
         tilde, pattern = children
@@ -175,5 +179,6 @@ class PolicyBuilder(ValueBuilder):
         return Attribute(span=self.between(kind, key), kind=AttributeKind(kind.value), key=self.text([key]).text)
 
     def field_attribute(self, children: _Children) -> Attribute:
-        owner, key = children
-        return Attribute(span=self.between(owner, key), kind=AttributeKind.FIELD, key=key.value, owner=owner.value)
+        owner, *keys = children
+        key = ".".join([token.value for token in keys])
+        return Attribute(span=self.between(owner, keys[-1]), kind=AttributeKind.FIELD, key=key, owner=owner.value)

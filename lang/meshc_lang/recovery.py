@@ -13,27 +13,33 @@ from meshc_lang.diagnostic import Diagnostic, Label
 from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText, Span
 
-__all__ = ["STATEMENTS", "UNSUPPORTED", "Chunk", "cut", "cut_beginning"]
+__all__ = ["STATEMENTS", "Chunk", "cut", "cut_beginning"]
 
 STATEMENTS = (
     "edition",
+    "import",
     "mesh",
     "service",
     "external",
     "group",
+    "jwt",
+    "let",
+    "template",
+    "use",
     "allow",
     "deny",
     "defaults",
     "edge",
     "route",
     "limit",
+    "mirror",
+    "fault",
+    "slo",
     "assert",
     "test",
+    "overlay",
 )
 """The words with which statements begin, in the order of the language guide."""
-
-UNSUPPORTED = ("import", "jwt", "template", "use", "let", "mirror", "fault", "slo", "overlay")
-"""The statements of the edition that this version refuses."""
 
 _HOLDING_STATEMENTS = ("template", "overlay")
 """Statements whose blocks hold statements: what looks like one may stand in them."""

@@ -32,19 +32,8 @@ from meshc_lang.units import parse_duration, parse_percent, parse_port, parse_ra
 
 _Children = list[Any]
 
-MOST_NESTED = 64
-"""How deep braces, brackets and parentheses may nest: far beyond use, well within what recursion carries."""
-
 _ESCAPE = re.compile(r"\\(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-
-
-class TooDeepError(Exception):
-    """Raised out of the lexer where nesting passes the bound; the parser turns it into a diagnostic."""
-
-    def __init__(self, offset: int) -> None:
-        super().__init__(offset)
-        self.offset = offset
 
 
 class ValueBuilder:
@@ -59,7 +48,6 @@ class ValueBuilder:
         self.base = base
         self.comments: list[Comment] = []
         self.problems: list[Diagnostic] = []
-        self.depth = 0
         self._docs: dict[int, tuple[str, ...]] = {}
 
     def report(self, code: Code, message: str, span: Span, *, label: str = "", help: str = "") -> None:  # noqa: A002
@@ -80,35 +68,20 @@ class ValueBuilder:
         """Return the stretch from a token to the end of a node's span."""
         return Span(self.source, self.base + first.start_pos, last.end)
 
-    # ---- called by the lexer as it reads
+    # ---- called by the reader as it goes
 
-    def on_comment(self, token: Any) -> Any:
+    def on_comment(self, start: int, end: int) -> None:
         """Keep a comment that shares its line with something, or opens the file."""
-        self.comments.append(Comment(self.at(token)))
-        return token
+        self.comments.append(Comment(Span(self.source, self.base + start, self.base + end)))
 
-    def on_newline(self, token: Any) -> Any:
+    def on_newline(self, value: str, start: int, end: int) -> None:
         """Keep the comments among line breaks, and the `##` lines that end right above what follows."""
-        value: str = token.value
         if "#" in value:
-            self._keep_comments(self.base + token.start_pos, value)
-        if self.comments and self.comments[-1].span.end < self.base + token.end_pos:
-            doc = self._doc_lines(self.base + token.end_pos)
+            self._keep_comments(self.base + start, value)
+        if self.comments and self.comments[-1].span.end < self.base + end:
+            doc = self._doc_lines(self.base + end)
             if doc:
-                self._docs[token.end_pos] = doc
-        return token
-
-    def on_open(self, token: Any) -> Any:
-        """Count a brace, bracket or parenthesis that opens."""
-        self.depth += 1
-        if self.depth > MOST_NESTED:
-            raise TooDeepError(self.base + token.start_pos)
-        return token
-
-    def on_close(self, token: Any) -> Any:
-        """Count a brace, bracket or parenthesis that closes."""
-        self.depth -= 1
-        return token
+                self._docs[end] = doc
 
     def doc(self, keyword: Any) -> tuple[str, ...]:
         """Return the doc comment of the statement that begins with this token."""
@@ -131,7 +104,9 @@ class ValueBuilder:
         for comment in reversed(self.comments):
             start, stop = comment.span.start, comment.span.end
             above = text.rfind("\n", 0, start) + 1
-            if text[stop:line_start] not in ("\n", "\r\n") or text[above:start].strip(" \t\ufeff"):
+            if line_start - stop > 2 or text[stop:line_start] not in ("\n", "\r\n"):
+                break
+            if text[above:start].strip(" \t\ufeff"):
                 break
             if not text.startswith("##", start) or text.startswith("###", start):
                 break

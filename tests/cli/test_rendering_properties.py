@@ -46,7 +46,7 @@ def test_every_finding_can_be_shown_and_steers_no_terminal(
 ) -> None:
     text = render_diagnostic(diagnostic, Terminal(width=width, unicode=unicode))
     assert text.startswith("error[MSH999] any: ")
-    assert text.endswith("explain: meshc explain MSH999\n")
+    assert text.splitlines()[-1].startswith("explain: meshc explain MSH999")
     assert not any((ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160 for c in text)
     assert not set(text) & set("\u202e\u2028\u2029\u2066\u200b")
     if not unicode:

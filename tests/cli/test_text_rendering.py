@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import pytest
 
-from meshc.render.terminal import Terminal, terminal_of
+from meshc.render.terminal import Terminal, cell_count, terminal_of
 from meshc.render.text import render_diagnostic, summary
 from meshc.reporting import Reporting, findings_text
 from meshc_lang.codes import Code, Severity
@@ -73,10 +73,8 @@ def test_two_places_a_witness_and_fixes_to_choose_from() -> None:
         witness: web -> api POST /v1/orders {x-beta: "1"}
         help: say which one wins
         fix (choose one): the order wins
-          3 -   POST /v1/orders                  => v1
           3 +   POST /v1/orders                  => v1 over beta
         fix (choose one): beta wins
-          2 -   /v1/** if header "x-beta" == "1" => v2 as beta
           2 +   /v1/** if header "x-beta" == "1" => v2 as beta over orders
         explain: meshc explain MSH410
         """
@@ -234,6 +232,53 @@ def test_colour_is_for_terminals_without_no_color() -> None:
     assert terminal_of(io.StringIO(), {}).width is None
 
 
+def test_colour_can_be_forced_and_no_color_weighs_more() -> None:
+    assert terminal_of(io.StringIO(), {"FORCE_COLOR": "1"}).colour
+    assert not terminal_of(io.StringIO(), {"FORCE_COLOR": "0"}).colour
+    assert terminal_of(_Tty(), {"FORCE_COLOR": "1", "TERM": "dumb"}).colour
+    assert not terminal_of(_Tty(), {"FORCE_COLOR": "1", "NO_COLOR": "1"}).colour
+
+
+def test_a_narrow_charset_shows_what_it_has() -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    terminal = terminal_of(stream, {})
+    assert terminal.safe("ü … 漢 → ×") == "ü ... \\u{6f22} -> ×"
+
+
+def test_letters_of_several_characters_take_the_columns_that_they_show() -> None:
+    for text, cells in (("e\u0301x", 2), ("\u1112\u1161\u11ab", 2), ("漢字", 4), ("नि", 2), ("\U0001f600", 2)):
+        assert cell_count(text) == cells
+
+
+def _long() -> Diagnostic:
+    source = SourceText("a.mesh", "".join(f"line {number} of it\n" for number in range(1, 20)))
+    other = SourceText("b.mesh", "other\n")
+    fixes = tuple(
+        Fix(
+            title=f"way {number}",
+            applicability=Applicability.CHOOSE_ONE,
+            edits=(Edit(at(source, f"line {number} "), "changed "), Edit(at(source, f"line {number + 5} "), "too ")),
+        )
+        for number in (2, 3, 4, 5)
+    )
+    related = (*(Label(at(source, f"line {number} "), "r") for number in (3, 9, 15)), Label(other.span(0, 5), "last"))
+    return Diagnostic(
+        code=AMBIGUOUS, message="m", primary=at(source, "line 1 "), related=related, help="h", fixes=fixes
+    )
+
+
+def test_a_finding_takes_few_lines_unless_all_of_it_is_asked_for() -> None:
+    short = shown(_long())
+    assert len(short.splitlines()) - 1 <= 14
+    assert short.endswith("explain: meshc explain MSH410 (cut: `meshc check --verbose` shows it all)\n")
+    assert "line 1 of it" in short
+    assert "fix (choose one): way 2" in short
+    verbose = render_diagnostic(_long(), PLAIN, verbose=True)
+    for part in ("way 5", "last", "b.mesh:1:1", "4 - line 4 of it", "9 + too of it", "meshc explain MSH410\n"):
+        assert part in verbose
+    assert "cut:" not in verbose
+
+
 def _many() -> tuple[Diagnostic, ...]:
     source = SourceText("a.mesh", "abcdef\n")
     codes = (WARNING, AMBIGUOUS, WARNING, AMBIGUOUS, WARNING)
@@ -248,10 +293,27 @@ def test_the_summary_counts_by_severity() -> None:
     assert summary(()) == "no findings"
 
 
+def test_the_last_line_says_what_can_be_fixed() -> None:
+    source = SourceText("a.mesh", "abc\n")
+
+    def fixable(*kinds: Applicability) -> Diagnostic:
+        fixes = tuple(Fix(title="t", applicability=kind, edits=(Edit(source.span(0, 1), "x"),)) for kind in kinds)
+        return Diagnostic(code=WARNING, message="m", primary=source.span(0, 1), fixes=fixes)
+
+    safe, unsafe, choice = map(fixable, (Applicability.SAFE, Applicability.UNSAFE, Applicability.CHOOSE_ONE))
+    for found, told in (
+        ((choice,), "warning: 1 warning"),
+        ((safe, choice), "warning: 2 warnings (1 fixable with `meshc check --fix`)"),
+        ((unsafe,), "warning: 1 warning (1 fixable with `meshc check --fix --unsafe`)"),
+        ((safe, unsafe), "warning: 2 warnings (1 fixable with `meshc check --fix`, 1 more with `--unsafe`)"),
+    ):
+        assert findings_text(found, PLAIN, 50).splitlines()[-1] == told
+
+
 def test_when_not_all_are_shown_errors_are() -> None:
     text = findings_text(_many(), PLAIN, 3)
     assert [n for n in range(5) if f"number {n}" in text] == [0, 1, 3]
-    assert text.endswith("2 errors, 3 warnings (2 not shown)\n")
+    assert text.endswith("error: 2 errors, 3 warnings (2 not shown: see --max-errors)\n")
     assert "not shown" not in findings_text(_many(), PLAIN, 0)
 
 

@@ -55,7 +55,7 @@ def test_check_shows_findings_as_text_on_standard_output(folder: Path) -> None:
     assert result.exit_code == 1
     assert result.stdout.startswith("error[MSH101] unknown-name: ")
     assert " --> bad/bad.mesh:3:7\n3 | allow wbe -> web : GET /**\n  |       ^^^" in result.stdout
-    assert result.stdout.endswith("1 error\n")
+    assert result.stdout.endswith("\nerror: 1 error (1 fixable with `meshc check --fix --unsafe`)\n")
 
 
 def test_check_as_json_follows_the_contract(folder: Path) -> None:

@@ -10,7 +10,8 @@ from meshc_lang.request import Request
 from meshc_lang.request_line import read_plain_request
 from meshc_lang.source import SourceText
 from meshc_lang.tree.claim import TestDecl as Example
-from support.program_texts import TARGETS, quoted
+from support.program_texts import TARGETS
+from support.text_pieces import quoted
 
 QUICK = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -6,39 +6,10 @@ the spellings that mean nothing: blanks, line continuations, commas or line brea
 
 from __future__ import annotations
 
-import json
-from enum import Enum, auto
-from typing import TypeAlias
-
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-
-class Gap(Enum):
-    """What may stand between two words."""
-
-    SPACE = auto()
-    """Blanks, of which one is needed."""
-    TIGHT = auto()
-    """Blanks, or nothing."""
-    BREAK = auto()
-    """Blanks, or line breaks and comments."""
-    SEPARATOR = auto()
-    """A comma, a line break, or a comma and line breaks; and comments."""
-    COMMA = auto()
-    """A comma, perhaps with line breaks and comments behind it."""
-    LINE = auto()
-    """A line break, and comments."""
-
-
-Piece: TypeAlias = str | Gap
-Pieces: TypeAlias = tuple[Piece, ...]
-
-NAMES = (
-    "web", "api", "a-b", "_x", "v1", "test", "limit", "mesh", "route", "is", "over", "as", "present-9",
-    "a-name-that-soon-fills-a-line-of-a-hundred-columns",
-)  # fmt: skip
-"""Names; many are keywords elsewhere."""
+from support.text_pieces import Gap, Pieces, bracketed, filled, joined, names, quoted, rows
 
 PATHS = (
     "/", "/**", "/v1/orders", "/v1/*/items", "/{id}", "/a/{id:uuid}/**", "/x{y:int}z", "/%41~!$&'()+=:@", "/a/", "/.",
@@ -50,35 +21,6 @@ QUANTITIES = (
     "5", "007", "1.50", "250ms", "1.5s", "5m", "30d", "20%", "99.95%", "64KiB", "2k", "500/s", "10/h", "8080/http",
     "443/tls", "5xx", "25ms..250ms", "1..3", "on", "off", "/healthz", "/v1/**",
 )  # fmt: skip
-
-names = st.sampled_from(NAMES)
-
-
-@st.composite
-def quoted(draw: DrawFn) -> str:
-    """A string literal of any characters that a string may hold, quotes, braces and hashes among them."""
-    text = draw(st.text(st.sampled_from('ab /#{}[],;"\\\té→\x00\x7f'), max_size=6))
-    return json.dumps(text, ensure_ascii=draw(st.booleans())).replace("\x7f", "\\u007f")
-
-
-def joined(rows: list[Pieces], gap: Gap) -> Pieces:
-    """Put a gap between rows of pieces."""
-    out: list[Piece] = []
-    for index, row in enumerate(rows):
-        if index:
-            out.append(gap)
-        out.extend(row)
-    return tuple(out)
-
-
-def rows(element: SearchStrategy[Pieces], gap: Gap, *, least: int = 1, most: int = 3) -> SearchStrategy[Pieces]:
-    """Several rows with gaps between them."""
-    return st.lists(element, min_size=least, max_size=most).map(lambda found: joined(found, gap))
-
-
-def bracketed(inner: SearchStrategy[Pieces], marks: str) -> SearchStrategy[Pieces]:
-    """Pieces between brackets."""
-    return inner.map(lambda pieces: (marks[0], Gap.BREAK, *pieces, Gap.BREAK, marks[1]))
 
 
 @st.composite
@@ -104,7 +46,8 @@ def attributes(draw: DrawFn) -> Pieces:
     """`header "x"` or `service.pci`."""
     if draw(st.booleans()):
         return (draw(st.sampled_from(("header", "query", "claim", "cookie"))), Gap.TIGHT, draw(quoted()))
-    return ("service", Gap.TIGHT, ".", Gap.TIGHT, draw(names))
+    keys = [(draw(names),) for _ in range(draw(st.integers(1, 2)))]
+    return joined([(draw(st.sampled_from(("service", "edge"))),), *keys], Gap.DOT)
 
 
 plain_values = st.one_of(st.sampled_from(QUANTITIES), names, quoted()).map(lambda word: (word,))
@@ -183,6 +126,8 @@ def matchers(draw: DrawFn) -> Pieces:
     path: Pieces = (draw(st.sampled_from(PATHS)),)
     if kind == 2:
         path = ("~", Gap.TIGHT, draw(st.sampled_from(REGEXES)))
+    if kind in (3, 4, 5) and draw(st.integers(0, 3)) == 0:
+        path = (draw(st.sampled_from(("base", "v1", "is", "a-b"))),)
     if kind == 3:
         return path
     if kind == 4:
@@ -232,15 +177,26 @@ def groups(draw: DrawFn) -> Pieces:
 @st.composite
 def targets(draw: DrawFn) -> Pieces:
     """`v1 95%`."""
-    part = (".", draw(names)) if draw(st.booleans()) else ()
-    share = (Gap.SPACE, draw(st.sampled_from(("5%", "33.3%", "100%")))) if draw(st.booleans()) else ()
-    return (draw(names), *part, *share)
+    share = (Gap.SPACE, draw(st.sampled_from(("5%", "33.3%", "100%", "most")))) if draw(st.booleans()) else ()
+    return (*draw(dotted()), *share)
+
+
+@st.composite
+def dotted(draw: DrawFn) -> Pieces:
+    """A name, perhaps with another behind a dot."""
+    return (draw(names), ".", draw(names)) if draw(st.booleans()) else (draw(names),)
 
 
 @st.composite
 def rules(draw: DrawFn) -> Pieces:
     """One line of a route."""
-    out: Pieces = (*draw(grants()), Gap.SPACE, "=>", Gap.SPACE, *draw(rows(targets(), Gap.COMMA)))
+    answers = st.one_of(
+        quoted().map(lambda location: ("redirect", Gap.TIGHT, location)),
+        st.just(("respond", Gap.SPACE, "404")),
+        rows(targets(), Gap.COMMA),
+        rows(targets(), Gap.COMMA),
+    )
+    out: Pieces = (*draw(grants()), Gap.SPACE, "=>", Gap.SPACE, *draw(answers))
     if draw(st.booleans()):
         out = (*out, Gap.SPACE, "as", Gap.SPACE, draw(names))
     if draw(st.booleans()):
@@ -274,84 +230,125 @@ def cases(draw: DrawFn) -> Pieces:
     """One line of a test."""
     verdict = st.one_of(
         st.sampled_from((("allowed",), ("denied",))),
-        targets().map(lambda target: ("routed", Gap.SPACE, *target)),
+        dotted().map(lambda target: ("routed", Gap.SPACE, *target)),
+        names.map(lambda name: ("by", Gap.SPACE, name)),
         values.map(lambda value: ("timeout", Gap.SPACE, *value)),
+        values.map(lambda value: ("retry", Gap.TIGHT, ".", Gap.TIGHT, "limit", Gap.SPACE, *value)),
     )
     return (*draw(requests()), Gap.SPACE, "is", Gap.SPACE, *draw(rows(verdict, Gap.COMMA)))
 
 
 @st.composite
-def statements(draw: DrawFn) -> Pieces:
-    """One statement of any kind."""
+def claims(draw: DrawFn) -> Pieces:
+    """What an assert states."""
     gap = Gap.SPACE
-    match draw(st.integers(0, 10)):
+    granted = (gap, *draw(granting())) if draw(st.booleans()) else ()
+    match draw(st.integers(0, 5)):
+        case 0:
+            arrow = draw(st.sampled_from(("->", "->*")))
+            return ("never", gap, *draw(peers()), gap, arrow, gap, *draw(peers()), *granted)
+        case 1:
+            return ("always", gap, *draw(flows()), gap, *draw(granting()))
+        case 2:
+            return ("only", gap, *draw(flows()), *granted)
+        case 3:
+            ends = [(gap, word, gap, *draw(peers())) for word in ("from", "to") if draw(st.booleans())]
+            return ("every", gap, "edge", *(piece for end in ends for piece in end), gap, "has", gap, *draw(conditions))
+        case 4:
+            name = draw(st.sampled_from(("attempts", "deadline", "limit")))
+            sign = draw(st.sampled_from(("==", "!=", "<=", ">=", "<", ">")))
+            inner = (*draw(flows()), *granted, Gap.TIGHT)
+            return (name, Gap.TIGHT, "(", Gap.TIGHT, *inner, ")", Gap.TIGHT, sign, Gap.TIGHT, *draw(values))
+        case _:
+            return ("mtls", gap, *draw(flows())) if draw(st.booleans()) else ("mtls",)
+
+
+@st.composite
+def declarations(draw: DrawFn) -> Pieces:
+    """One statement that brings a name into being."""
+    gap = Gap.SPACE
+    match draw(st.integers(0, 5)):
         case 0:
             return ("edition", gap, "2026")
         case 1:
-            word = draw(st.sampled_from(("mesh", "service", "external", "defaults")))
-            return (word, gap, draw(names), gap, *draw(blocks(values)))
+            kind = draw(st.sampled_from(((), ("kubernetes", gap), ("proto", gap), ("openapi", gap))))
+            service = (gap, "for", gap, *draw(dotted())) if draw(st.booleans()) else ()
+            return ("import", gap, *kind, draw(quoted()), *service)
         case 2:
             return ("group", gap, draw(names), gap, "=", gap, *draw(groups()))
-        case 3 | 4:
+        case 3:
+            return ("let", gap, draw(names), gap, "=", gap, *draw(values))
+        case 4:
+            return ("use", gap, draw(names), Gap.TIGHT, *draw(bracketed(rows(values, Gap.SEPARATOR, least=0), "()")))
+        case _:
+            word = draw(st.sampled_from(("mesh", "service", "external", "jwt")))
+            return (word, gap, draw(names), gap, *draw(blocks(values)))
+
+
+@st.composite
+def sentences(draw: DrawFn) -> Pieces:
+    """One statement about an edge or a callee."""
+    gap = Gap.SPACE
+    match draw(st.integers(0, 9)):
+        case 0 | 1:
             return ("allow", gap, *draw(flows()), gap, *draw(granting()), *draw(reasons()))
-        case 5:
+        case 2:
             unless = (gap, "unless", gap, *draw(conditions)) if draw(st.booleans()) else ()
             return ("deny", gap, *draw(flows()), gap, *draw(granting()), *unless, *draw(reasons()))
-        case 6:
-            return ("edge", gap, *draw(flows()), gap, *draw(blocks(values)))
-        case 7:
-            port = (".", draw(names)) if draw(st.booleans()) else ()
-            return ("route", gap, draw(names), *port, gap, *draw(bracketed(rows(rules(), Gap.LINE, least=0), "{}")))
-        case 8:
-            burst = (gap, "burst", gap, "100") if draw(st.booleans()) else ()
-            per = (gap, "per", gap, *draw(attributes())) if draw(st.booleans()) else ()
-            return ("limit", gap, *draw(flows()), gap, "500/s", *burst, *per)
-        case 9:
+        case 3:
+            head: Pieces = ("edge", gap, *draw(flows()))
             if draw(st.booleans()):
-                claim: Pieces = ("only", gap, *draw(flows()))
-            else:
-                claim = ("never", gap, *draw(flows()), *((gap, *draw(granting())) if draw(st.booleans()) else ()))
-            return ("assert", gap, *claim, *draw(reasons()))
+                head = ("fault", gap, draw(names), gap, "on", gap, *draw(flows()))
+            return (*head, gap, *draw(blocks(values)))
+        case 4:
+            return ("route", gap, *draw(dotted()), gap, *draw(bracketed(rows(rules(), Gap.LINE, least=0), "{}")))
+        case 5:
+            rate = draw(st.sampled_from(("500/s", "fast", "FAST")))
+            burst = (gap, "burst", gap, draw(st.sampled_from(("100", "some")))) if draw(st.booleans()) else ()
+            per = (gap, "per", gap, *draw(attributes())) if draw(st.booleans()) else ()
+            return ("limit", gap, *draw(flows()), gap, rate, *burst, *per)
+        case 6:
+            return ("mirror", gap, *draw(dotted()), gap, *draw(grants()), gap, "=>", gap, *draw(targets()))
+        case 7:
+            return (draw(st.sampled_from(("defaults", "slo"))), gap, draw(names), gap, *draw(blocks(values)))
+        case 8:
+            return ("assert", gap, *draw(claims()), *draw(reasons()))
         case _:
             body = bracketed(rows(cases(), Gap.LINE, least=0), "{}")
             return ("test", gap, draw(quoted()), gap, *draw(body))
 
 
-_COMMENTS = ("# a note", "## of the next", "#", "### {", '# "', "#}  ", "## }", "# -> ; ,")
-_ENDS = ("\n", "\r\n", "\n\n\n", "\n  ")
+@st.composite
+def changes(draw: DrawFn) -> Pieces:
+    """`set` or `drop` in an overlay."""
+    ref = joined([(draw(names),) for _ in range(draw(st.integers(1, 4)))], Gap.DOT)
+    if draw(st.booleans()):
+        return ("drop", Gap.SPACE, *ref)
+    return ("set", Gap.SPACE, *ref, Gap.TIGHT, ":", Gap.TIGHT, *draw(values))
 
 
 @st.composite
-def _breaks(draw: DrawFn) -> str:
-    """Line breaks, perhaps with comments: one behind what came before, others on lines of their own."""
-    out = draw(st.sampled_from(("", " "))) + (draw(st.sampled_from(_COMMENTS)) if draw(st.booleans()) else "")
-    for comment in draw(st.lists(st.sampled_from(_COMMENTS), max_size=2)):
-        out += draw(st.sampled_from(_ENDS)) + comment
-    return out + draw(st.sampled_from(_ENDS))
+def holders(draw: DrawFn) -> Pieces:
+    """A statement that holds others."""
+    gap = Gap.SPACE
+    inner = st.one_of(declarations(), sentences())
+    if draw(st.booleans()):
+        body = bracketed(rows(st.one_of(changes(), inner), Gap.LINE, least=0), "{}")
+        return ("overlay", gap, draw(names), gap, *draw(body))
+    body = bracketed(rows(inner, Gap.LINE, least=0), "{}")
+    parameters = bracketed(rows(names.map(lambda name: (name,)), Gap.SEPARATOR, least=0), "()")
+    return ("template", gap, draw(names), Gap.TIGHT, *draw(parameters), Gap.TIGHT, *draw(body))
 
 
-@st.composite
-def _filled(draw: DrawFn, gap: Gap) -> str:
-    plain = draw(st.integers(0, 3)) > 0
-    match gap:
-        case Gap.SPACE:
-            return " " if plain else draw(st.sampled_from(("  ", "\t", " \\\n ")))
-        case Gap.TIGHT:
-            return "" if plain else " "
-        case Gap.BREAK:
-            return " " if plain else draw(_breaks())
-        case Gap.SEPARATOR:
-            return ", " if plain else draw(st.sampled_from(("", " ,"))) + draw(_breaks())
-        case Gap.COMMA:
-            return ", " if plain else "," + draw(_breaks())
-        case Gap.LINE:
-            return "\n" if plain else draw(st.one_of(_breaks(), st.just(" ; ")))
+def statements() -> SearchStrategy[Pieces]:
+    """One statement of any kind."""
+    return st.one_of(declarations(), sentences(), sentences(), holders())
 
 
 @st.composite
 def program_texts(draw: DrawFn, *, most: int = 5) -> str:
     """A whole program that is syntactically valid; its names and numbers mean nothing."""
     pieces = joined(draw(st.lists(statements(), max_size=most)), Gap.LINE)
-    text = "".join(piece if isinstance(piece, str) else draw(_filled(piece)) for piece in pieces)
+    text = "".join(piece if isinstance(piece, str) else draw(filled(piece)) for piece in pieces)
     before = draw(st.sampled_from(("", "\n", "## first\n", "# first\n\n", "\ufeff", " ; \n")))
     return before + text + draw(st.sampled_from(("", "\n", "  # last", "\n# last\n\n# very last", ";")))

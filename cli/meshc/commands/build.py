@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meshc.options import finding_options, program_argument
+from meshc.options import finding_options, findings_format_option, program_argument
 
 if TYPE_CHECKING:
     from meshc_backends.build import BuildResult
@@ -53,6 +53,7 @@ def _targets(context: click.Context, parameter: click.Parameter, value: tuple[st
     help="The certificate authority's directory; its keys stay out of the bundle.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing unless something is wrong.")
+@findings_format_option
 @finding_options
 def command(
     program: tuple[str, ...],
@@ -60,20 +61,23 @@ def command(
     targets: tuple[str, ...],
     authority: Path,
     quiet: bool,
+    format_: str,
     fail_level: str,
     strict: bool,
     max_errors: int,
+    verbose: bool,
 ) -> None:
     """Write configurations and certificates for the targets, all of them or none.
 
-    The bundle is exactly this build: what an earlier build into the same directory left there is replaced.
+    The bundle is exactly this build: what an earlier build into the same directory left there is replaced. With a
+    --format for programs the findings are all that is printed.
     """
     from meshc.building import build_program
     from meshc.reporting import Reporting
 
-    reporting = Reporting.of("text", fail_level, strict, max_errors)
+    reporting = Reporting.of(format_, fail_level, strict, max_errors, verbose)
     result = build_program(program, targets, out, authority, reporting)
-    if not result.written:
+    if not result.written or reporting.form != "text":
         reporting.tell(result.diagnostics)
     elif not quiet:
         reporting.tell_briefly(result.diagnostics)

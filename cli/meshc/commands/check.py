@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meshc.options import finding_options, format_option, program_argument
+from meshc.options import finding_options, findings_format_option, program_argument
 
 if TYPE_CHECKING:
     from meshc_compiler.ir.mesh import Mesh
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @program_argument
-@format_option
+@findings_format_option
 @finding_options
-def command(program: tuple[str, ...], format_: str, fail_level: str, strict: bool, max_errors: int) -> None:
+def command(
+    program: tuple[str, ...], format_: str, fail_level: str, strict: bool, max_errors: int, verbose: bool
+) -> None:
     """Find every mistake in a program, and prove its asserts.
 
     Exit status: 0 clean, 1 findings (errors; with --strict warnings too).
@@ -25,11 +27,13 @@ def command(program: tuple[str, ...], format_: str, fail_level: str, strict: boo
     from meshc.compiling import compile_paths
     from meshc.reporting import Reporting
 
-    reporting = Reporting.of(format_, fail_level, strict, max_errors)
+    reporting = Reporting.of(format_, fail_level, strict, max_errors, verbose)
     result = compile_paths(program)
-    reporting.tell(result.diagnostics, sys.stdout)
+    silent = len(result.suppressed)
+    note = f"{silent:,} suppressed" if silent else ""
+    reporting.tell_result(result, sys.stdout, note)
     if reporting.form == "text" and result.index is not None and not result.diagnostics:
-        click.echo(_clean(result.index.mesh))
+        click.echo(_clean(result.index.mesh) + (f" ({note})" if note else ""))
     raise click.exceptions.Exit(reporting.status(result.diagnostics))
 
 

@@ -122,6 +122,8 @@ def _show(line: str, focus: int, gutter: int, terminal: Terminal) -> tuple[str, 
     dots = "…" if terminal.unicode else "..."
     begin = 0 if columns[min(focus, len(line))] < room // 2 else columns[focus] - room // 3
     left = next(index for index, column in enumerate(columns) if column >= begin)
+    while 0 < left < len(line) and columns[left + 1] == columns[left]:  # a mark stays with its letter
+        left -= 1
     right = left
     while right < len(line) and columns[right + 1] - columns[left] <= room - 2 * len(dots):
         right += 1

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from meshc_lang.diagnostic import Diagnostic, Edit
+from meshc_lang.diagnostic import Diagnostic, Edit, fingerprints
 from meshc_lang.request import Request
 from meshc_lang.source import Span
+
+if TYPE_CHECKING:
+    from meshc.render.report import Report
 
 VERSION = 1
 
 Json = dict[str, Any]
 
 
-def document(**members: Any) -> str:
+def document(*, one_line: bool = False, **members: Any) -> str:
     """Return a JSON object that says its version first, as text with a line end."""
-    return json.dumps({"version": VERSION, **members}, indent=2) + "\n"
+    return json.dumps({"version": VERSION, **members}, indent=None if one_line else 2) + "\n"
 
 
 def span_json(span: Span | None) -> Json | None:
@@ -56,8 +59,8 @@ def edit_json(edit: Edit) -> Json:
     return {"span": span_json(edit.span), "text": edit.text}
 
 
-def finding_json(diagnostic: Diagnostic) -> Json:
-    """Return a finding with everything that the text shows."""
+def finding_json(diagnostic: Diagnostic, fingerprint: str = "") -> Json:
+    """Return a finding with everything that the text shows; `fingerprint` is the one that it has in its run."""
     return {
         "code": diagnostic.code.id,
         "name": diagnostic.code.name,
@@ -76,13 +79,32 @@ def finding_json(diagnostic: Diagnostic) -> Json:
             }
             for fix in diagnostic.fixes
         ],
-        "fingerprint": diagnostic.fingerprint,
+        "fingerprint": fingerprint or diagnostic.fingerprint,
     }
 
 
 def findings_document(diagnostics: tuple[Diagnostic, ...]) -> str:
     """Return all findings as one JSON document."""
-    return document(findings=[finding_json(diagnostic) for diagnostic in diagnostics])
+    told = zip(diagnostics, fingerprints(diagnostics), strict=True)
+    return document(findings=[finding_json(diagnostic, fingerprint) for diagnostic, fingerprint in told])
+
+
+def report_document(report: Report, *, one_line: bool) -> str:
+    """Return a run's findings as one JSON document; those that are kept silent, if there are, under a key of theirs."""
+    findings = [finding_json(entry.diagnostic, entry.fingerprint) for entry in report.told]
+    silent = [
+        finding_json(entry.diagnostic, entry.fingerprint)
+        | {
+            "suppression": {
+                "reason": entry.suppressed.directive.reason,
+                "until": entry.suppressed.directive.until and entry.suppressed.directive.until.isoformat(),
+                "span": span_json(entry.suppressed.directive.span),
+            }
+        }
+        for entry in report.entries
+        if entry.suppressed is not None
+    ]
+    return document(one_line=one_line, findings=findings, **({"suppressed": silent} if silent else {}))
 
 
 def _grouped(pairs: tuple[tuple[str, str], ...]) -> dict[str, str | list[str]]:

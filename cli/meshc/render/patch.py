@@ -11,8 +11,15 @@ from meshc_lang.source import SourceText
 _MOST_LINES = 6
 
 
-def patch_lines(edits: tuple[Edit, ...], terminal: Terminal) -> Iterator[str]:
-    """Yield the changed lines with their numbers: `41 - old`, `41 + new`; few, and a count of the rest."""
+def patch_lines(
+    edits: tuple[Edit, ...], terminal: Terminal, most: int | None = _MOST_LINES, *, both: bool = True
+) -> Iterator[str]:
+    """Yield the changed lines with their numbers: `41 - old`, `41 + new`; at most `most`, and a count of the rest.
+
+    Without `both`, lines that are replaced are left out, and what replaces them is shown alone.
+    """
+    if most == 0:
+        return
     by_source: dict[str, tuple[SourceText, list[Edit]]] = {}
     for edit in edits:
         by_source.setdefault(edit.span.source.path, (edit.span.source, []))[1].append(edit)
@@ -20,14 +27,16 @@ def patch_lines(edits: tuple[Edit, ...], terminal: Terminal) -> Iterator[str]:
     for source, own in by_source.values():
         if len(by_source) > 1:
             lines.append((source.path, Ink.FAINT))
-        lines += _changes(source, own)
-    for text, ink in lines[:_MOST_LINES]:
+        lines += _changes(source, own, both)
+    # A count of one line would be as long as that line.
+    shown = len(lines) if most is None or len(lines) <= most + 1 else most
+    for text, ink in lines[:shown]:
         yield terminal.paint(terminal.safe(text.replace("\t", "    ")), ink)
-    if len(lines) > _MOST_LINES:
-        yield terminal.paint(f"and {len(lines) - _MOST_LINES} lines more", Ink.FAINT)
+    if len(lines) > shown:
+        yield terminal.paint(f"and {len(lines) - shown} lines more", Ink.FAINT)
 
 
-def _changes(source: SourceText, edits: list[Edit]) -> Iterator[tuple[str, Ink]]:
+def _changes(source: SourceText, edits: list[Edit], both: bool) -> Iterator[tuple[str, Ink]]:
     for first, last, group in _by_lines(source, edits):
         start = source.line_starts[first - 1]
         end = source.line_starts[last - 1] + len(source.line(last))
@@ -41,7 +50,7 @@ def _changes(source: SourceText, edits: list[Edit]) -> Iterator[tuple[str, Ink]]
             first += 1
         while old_lines and new_lines and old_lines[-1] == new_lines[-1]:
             del old_lines[-1], new_lines[-1]
-        for offset, line in enumerate(old_lines):
+        for offset, line in enumerate(old_lines if both or len(new_lines) < len(old_lines) else ()):
             yield f"{first + offset} - {line}", Ink.REMOVED
         for offset, line in enumerate(new_lines):
             yield f"{first + offset} + {line}", Ink.ADDED

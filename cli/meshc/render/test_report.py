@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from meshc.render.json import document, span_json
 from meshc.render.terminal import Ink, Terminal
 from meshc.render.text import counted
+from meshc_lang.codes import style
+from meshc_lang.diagnostic import Diagnostic
+from meshc_lang.source import SourceText
 
 if TYPE_CHECKING:
     from meshc_compiler.examples import CaseResult
@@ -39,6 +42,23 @@ def test_text(cases: tuple[CaseResult, ...], terminal: Terminal, *, quiet: bool)
         total = f"{counted(len(cases), 'case')}, " + (f"{failed} failed" if failed else "all as expected")
     lines.append(terminal.paint(total, Ink.ERROR if failed else Ink.STRONG))
     return "\n".join(lines) + "\n"
+
+
+def test_findings(cases: tuple[CaseResult, ...]) -> tuple[Diagnostic, ...]:
+    """Return the cases that failed as findings, for the formats that know findings alone."""
+    nowhere = SourceText("", "").span(0, 0)
+    return tuple(
+        Diagnostic(
+            code=style.CASE_FAILED,
+            message=f"this request is {case.actual}; the case expects {case.expected}",
+            primary=nowhere if case.span is None else case.span,
+            witness=case.decision.request,
+            help="`meshc why` shows what decides it",
+            subject=case.name,
+        )
+        for case in cases
+        if not case.passed
+    )
 
 
 def test_document(index: MeshIndex, cases: tuple[CaseResult, ...]) -> str:

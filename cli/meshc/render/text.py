@@ -8,18 +8,30 @@ from collections.abc import Iterator
 from meshc.render.excerpt import Mark, excerpt, line_number_width
 from meshc.render.patch import patch_lines
 from meshc.render.terminal import Ink, Terminal
-from meshc_lang.diagnostic import Applicability, Diagnostic, Fix, Severity
+from meshc_lang.diagnostic import Applicability, Diagnostic, Severity
+from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText, Span
 
-_MOST_RELATED = 3
-_MOST_FIXES = 3
+_MOST_LINES = 14
+"""A longer finding is cut, unless all of it was asked for."""
 _NARROWEST_WRAP = 60
 INK = {Severity.ERROR: Ink.ERROR, Severity.WARNING: Ink.WARNING, Severity.INFO: Ink.INFO}
 
 
-def render_diagnostic(diagnostic: Diagnostic, terminal: Terminal) -> str:
-    """Return one finding as lines, the last one ended."""
-    return "\n".join(_lines(diagnostic, terminal)) + "\n"
+def render_diagnostic(diagnostic: Diagnostic, terminal: Terminal, *, verbose: bool = False) -> str:
+    """Return one finding as lines, the last one ended: few of them, or with `verbose` all that there is to say."""
+    cut = _EVERYTHING
+    lines = _lines(diagnostic, cut, terminal)
+    if not verbose:
+        for cut in _CUTS:
+            shorter = _lines(diagnostic, cut, terminal)
+            if len(shorter) <= _MOST_LINES:
+                break
+        everything = _lines(diagnostic, _EVERYTHING if cut.both else _NEW_LINES, terminal)
+        if len(shorter) < len(everything):
+            shorter[-1] += terminal.paint(" (cut: `meshc check --verbose` shows it all)", Ink.FAINT)
+        lines = shorter
+    return "\n".join(lines) + "\n"
 
 
 def render_line(diagnostic: Diagnostic, terminal: Terminal) -> str:
@@ -40,28 +52,59 @@ def counted(count: int, word: str, words: str = "") -> str:
     return f"{count:,} {word if count == 1 else words or word + 's'}"
 
 
-def _lines(diagnostic: Diagnostic, terminal: Terminal) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """How many of the secondary places are shown, of the fixes, and of the lines of a fix (None: all of them).
+
+    `both` says that a changed line is shown as it is and as it would be; the former stands in the excerpt, as a rule.
+    """
+
+    related: int | None
+    fixes: int | None
+    patch: int | None
+    both: bool
+
+
+_EVERYTHING = _Cut(None, None, None, True)
+_NEW_LINES = _Cut(None, None, None, False)
+_CUTS = (
+    _Cut(3, 3, 6, True),
+    _Cut(3, 3, 6, False),
+    _Cut(3, 3, 2, False),
+    _Cut(3, 2, 1, False),
+    _Cut(2, 2, 1, False),
+    _Cut(2, 1, 1, False),
+    _Cut(1, 1, 0, False),
+    _Cut(0, 1, 0, False),
+)
+"""What is given up for brevity, in order: lines of fixes, then fixes, then places."""
+
+
+def _lines(diagnostic: Diagnostic, cut: _Cut, terminal: Terminal) -> list[str]:
     ink = INK[diagnostic.severity]
     head = terminal.paint(f"{diagnostic.severity.value}[{diagnostic.code.id}]", ink)
-    yield f"{head} {terminal.paint(diagnostic.code.name + ':', Ink.STRONG)} {terminal.safe(diagnostic.message)}"
-    yield from _places(diagnostic, ink, terminal)
+    name = terminal.paint(diagnostic.code.name + ":", Ink.STRONG)
+    lines = [f"{head} {name} {terminal.safe(diagnostic.message)}"]
+    lines += _places(diagnostic, ink, cut, terminal)
     if diagnostic.witness is not None:
-        yield _titled("witness", diagnostic.witness.text, Ink.INFO, terminal)
+        lines += _titled("witness", diagnostic.witness.text, Ink.INFO, terminal)
     if diagnostic.help:
-        yield _titled("help", diagnostic.help, Ink.GOOD, terminal)
-    choices = tuple(fix for fix in diagnostic.fixes if fix.applicability is Applicability.CHOOSE_ONE)
-    for fix in diagnostic.fixes[:_MOST_FIXES]:
-        if fix.applicability is not Applicability.CHOOSE_ONE or len(choices) == 1:
-            word = "fix (unsafe)" if fix.applicability is Applicability.UNSAFE else "fix"
-            yield from _fix(word, fix, terminal)
-    if len(choices) > 1:
-        for fix in choices[:_MOST_FIXES]:
-            yield from _fix("fix (choose one)", fix, terminal)
-    yield terminal.paint(f"explain: meshc explain {diagnostic.code.id}", Ink.FAINT)
+        lines += _titled("help", diagnostic.help, Ink.GOOD, terminal)
+    choices = sum(fix.applicability is Applicability.CHOOSE_ONE for fix in diagnostic.fixes)
+    # Fixes to choose from stand together, behind those that are offered as they are.
+    ordered = sorted(diagnostic.fixes, key=lambda fix: choices > 1 and fix.applicability is Applicability.CHOOSE_ONE)
+    for fix in ordered[: cut.fixes]:
+        word = "fix (unsafe)" if fix.applicability is Applicability.UNSAFE else "fix"
+        if choices > 1 and fix.applicability is Applicability.CHOOSE_ONE:
+            word = "fix (choose one)"
+        lines += _titled(word, fix.title, Ink.GOOD, terminal)
+        lines += [f"  {line}" for line in patch_lines(fix.edits, terminal, cut.patch, both=cut.both)]
+    lines.append(terminal.paint(f"explain: meshc explain {diagnostic.code.id}", Ink.FAINT))
+    return lines
 
 
-def _places(diagnostic: Diagnostic, ink: Ink, terminal: Terminal) -> Iterator[str]:
-    related = diagnostic.related[:_MOST_RELATED]
+def _places(diagnostic: Diagnostic, ink: Ink, cut: _Cut, terminal: Terminal) -> Iterator[str]:
+    related = diagnostic.related[: cut.related]
     marks = (
         Mark(diagnostic.primary, diagnostic.label, ink, primary=True),
         *(Mark(label.span, label.text, Ink.FRAME, primary=False) for label in related),
@@ -82,16 +125,10 @@ def _place(span: Span) -> str:
     return str(span) if span.source.text else span.source.path
 
 
-def _fix(word: str, fix: Fix, terminal: Terminal) -> Iterator[str]:
-    yield _titled(word, fix.title, Ink.GOOD, terminal)
-    for line in patch_lines(fix.edits, terminal):
-        yield f"  {line}"
-
-
-def _titled(title: str, text: str, ink: Ink, terminal: Terminal) -> str:
+def _titled(title: str, text: str, ink: Ink, terminal: Terminal) -> list[str]:
     lines = [terminal.safe(line) for line in text.splitlines()] or [""]
     indent = " " * (len(title) + 2)
     if terminal.width is not None and terminal.width >= _NARROWEST_WRAP:
         room = terminal.width - len(indent)
         lines = [piece for line in lines for piece in textwrap.wrap(line, room, break_on_hyphens=False) or [""]]
-    return f"{terminal.paint(title + ':', ink)} " + f"\n{indent}".join(lines)
+    return [f"{terminal.paint(title + ':', ink)} {lines[0]}".rstrip(), *(indent + line for line in lines[1:])]

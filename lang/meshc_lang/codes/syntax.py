@@ -162,14 +162,13 @@ UNKNOWN_METHOD = _error(
     _PREAMBLE + "allow web -> api : GET /v1/**\n",
 )
 
-NOT_SUPPORTED_YET = _error(
-    13,
-    "not-supported-yet",
-    "the statement is part of the edition, but this version of meshc does not carry it yet",
-    "It is refused, not skipped: a mesh without its faults or overlays is not the mesh that was written. Take the "
-    "statement out, or use a version of meshc that carries it.",
-    _API + "slo api { availability: 99.9%, window: 30d }\n",
-    _API,
+NOT_SUPPORTED_YET = Code(
+    id="MSH013",
+    name="not-supported-yet",
+    severity=Severity.ERROR,
+    summary="retired: a statement of the edition that an earlier version of meshc did not carry",
+    why="Every statement of edition 2026 is read, so no program yields this code any more. Its number and name are "
+    "never used for anything else.",
 )
 
 BAD_REQUEST = _error(
