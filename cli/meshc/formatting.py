@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import stat
-import tempfile
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
+from meshc.replacing import replace_file
 from meshc_backends.finding import finding, reason_of
 from meshc_compiler.loader import DiskReader, load
 from meshc_lang.codes.reading import NOT_UTF8
@@ -70,7 +67,7 @@ def write_formatted(changed: Iterable[Formatted]) -> tuple[tuple[str, ...], tupl
     problems: list[Diagnostic] = []
     for file in changed:
         try:
-            _replace(Path(os.path.realpath(file.path)), file.after)
+            replace_file(file.path, file.after.encode())
         except OSError as error:
             message = f"`{file.path}` cannot be written: {reason_of(error)}"
             problems.append(finding(OUTPUT_UNWRITABLE, Path(file.path), message))
@@ -85,19 +82,3 @@ def _format(file: SourceFile) -> Formatted:
     if problems or again.statements != file.statements:
         raise AssertionError(f"the canonical form of {file.source.path} would say something else; nothing was written")
     return Formatted(file.source.path, file.source.text, text)
-
-
-def _replace(path: Path, text: str) -> None:
-    mode = stat.S_IMODE(path.stat().st_mode)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as new:
-            new.write(text)
-            new.flush()
-            os.fchmod(new.fileno(), mode)
-            os.fsync(new.fileno())
-        os.replace(name, path)  # noqa: PTH105 - a name from mkstemp
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)  # noqa: PTH108
-        raise

@@ -10,15 +10,28 @@ import click
 from meshc.options import finding_options, findings_format_option, program_argument
 
 if TYPE_CHECKING:
+    from meshc.reporting import Reporting
     from meshc_compiler.ir.mesh import Mesh
+    from meshc_compiler.pipeline import CompileResult
 
 
 @click.command("check")
 @program_argument
 @findings_format_option
 @finding_options
+@click.option("--fix", is_flag=True, help="Apply the fixes that are safe, and tell what remains.")
+@click.option("--unsafe", is_flag=True, help="With --fix or --diff: also fixes that may change what the program means.")
+@click.option("--diff", is_flag=True, help="Write nothing; print what --fix would change, and fail if anything would.")
 def command(
-    program: tuple[str, ...], format_: str, fail_level: str, strict: bool, max_errors: int, verbose: bool
+    program: tuple[str, ...],
+    format_: str,
+    fail_level: str,
+    strict: bool,
+    max_errors: int,
+    verbose: bool,
+    fix: bool,
+    unsafe: bool,
+    diff: bool,
 ) -> None:
     """Find every mistake in a program, and prove its asserts.
 
@@ -27,14 +40,38 @@ def command(
     from meshc.compiling import compile_paths
     from meshc.reporting import Reporting
 
+    if unsafe and not (fix or diff):
+        raise click.UsageError("`--unsafe` goes with `--fix` or `--diff`")
+    if diff and format_ != "text":
+        raise click.UsageError("`--diff` prints a patch: it goes with no `--format`")
     reporting = Reporting.of(format_, fail_level, strict, max_errors, verbose)
-    result = compile_paths(program)
+    if fix or diff:
+        raise click.exceptions.Exit(_fix(program, reporting, unsafe=unsafe, diff=diff))
+    raise click.exceptions.Exit(_tell(compile_paths(program), reporting))
+
+
+def _fix(program: tuple[str, ...], reporting: Reporting, *, unsafe: bool, diff: bool) -> int:
+    from meshc.fixing import fixed, show_fixes, write_fixes
+    from meshc.render.text import counted
+
+    fixing = fixed(program, unsafe=unsafe)
+    if diff:
+        show_fixes(fixing)
+        return 1 if fixing.files else 0
+    problems = write_fixes(fixing, reporting)
+    if problems:
+        reporting.tell(problems + fixing.result.diagnostics, sys.stdout, suppressed=fixing.result.suppressed)
+        return 1
+    return _tell(fixing.result, reporting, f"{counted(len(fixing.fixed), 'finding')} fixed" if fixing.fixed else "")
+
+
+def _tell(result: CompileResult, reporting: Reporting, *notes: str) -> int:
     silent = len(result.suppressed)
-    note = f"{silent:,} suppressed" if silent else ""
+    note = ", ".join(filter(None, (*notes, f"{silent:,} suppressed" if silent else "")))
     reporting.tell_result(result, sys.stdout, note)
     if reporting.form == "text" and result.index is not None and not result.diagnostics:
         click.echo(_clean(result.index.mesh) + (f" ({note})" if note else ""))
-    raise click.exceptions.Exit(reporting.status(result.diagnostics))
+    return reporting.status(result.diagnostics)
 
 
 def _clean(mesh: Mesh) -> str:
