@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import assert_never
 
 from meshc_compiler.evaluate import Decision, Reason, evaluate
-from meshc_compiler.ir.claim import (
+from meshc_compiler.ir.edge_condition import EdgeValue
+from meshc_compiler.ir.example import (
     Example,
     ExpectAllowed,
     Expectation,
     ExpectDenied,
     ExpectRetries,
     ExpectRouted,
-    ExpectTimeout,
+    ExpectRule,
+    ExpectSettings,
 )
 from meshc_compiler.ir.mesh import MeshIndex
+from meshc_compiler.ir.setting import Settings
+from meshc_compiler.lower.setting import SETTING_NAMES, setting_text
 from meshc_lang.record import dataclass
 from meshc_lang.source import Span
 from meshc_lang.units import print_duration, print_percent
@@ -52,7 +56,7 @@ def run_example(index: MeshIndex, example: Example) -> CaseResult:
         request=example.request.text,
         passed=all(is_met(expectation, decision) for expectation in example.expectations),
         expected=", ".join(expectation_text(expectation) for expectation in example.expectations),
-        actual=decision_text(decision),
+        actual=decision_text(decision, example.expectations),
         decision=decision,
         span=example.origin,
     )
@@ -60,7 +64,6 @@ def run_example(index: MeshIndex, example: Example) -> CaseResult:
 
 def is_met(expectation: Expectation, decision: Decision) -> bool:
     """Tell whether a decision is as expected. Whatever is expected besides a denial, the call must be allowed."""
-    settings = decision.settings
     match expectation:
         case ExpectDenied():
             return not decision.allowed
@@ -71,13 +74,23 @@ def is_met(expectation: Expectation, decision: Decision) -> bool:
                 (destination.service, destination.version) == (expectation.service, expectation.version)
                 for destination in decision.destinations
             )
-        case ExpectTimeout():
-            actual = None if settings.timeout_ns is None else settings.timeout_ns.value
-            return decision.allowed and actual == expectation.timeout_ns
+        case ExpectRule():
+            rule = decision.route_rule
+            return decision.allowed and rule is not None and rule.name == expectation.name
         case ExpectRetries():
             return decision.allowed and retries_of(decision) == expectation.limit
+        case ExpectSettings():
+            return decision.allowed and all(
+                _value(decision.settings, field) == (value or None) for field, value in expectation.values
+            )
         case _:
             assert_never(expectation)
+
+
+def _value(settings: Settings, field: str) -> EdgeValue | None:
+    """Return the value that a call has; what is `off` it does not have."""
+    stated = getattr(settings, field)
+    return None if stated is None else stated.value or None
 
 
 def retries_of(decision: Decision) -> int:
@@ -95,16 +108,18 @@ def expectation_text(expectation: Expectation) -> str:
             return "allowed"
         case ExpectRouted():
             return f"routed {expectation.version or expectation.service}"
-        case ExpectTimeout():
-            return f"timeout {_timeout_text(expectation.timeout_ns)}"
+        case ExpectRule():
+            return f"by {expectation.name}"
         case ExpectRetries():
             return f"retry {expectation.limit}"
+        case ExpectSettings():
+            return expectation.text
         case _:
             assert_never(expectation)
 
 
-def decision_text(decision: Decision) -> str:
-    """Return what is the case, in the words of a test."""
+def decision_text(decision: Decision, expectations: tuple[Expectation, ...] = ()) -> str:
+    """Return what is the case, in the words of a test; of settings those that are always told or were asked for."""
     if not decision.allowed:
         why = {
             Reason.NO_ALLOW: "no allow matches",
@@ -119,9 +134,22 @@ def decision_text(decision: Decision) -> str:
     for destination in decision.destinations:
         share = "" if len(decision.destinations) == 1 else f" {print_percent(destination.weight)}"
         words.append(f"routed {destination.version or destination.service}{share}")
+    if decision.route_rule is not None and decision.route_rule.name is not None:
+        words.append(f"by {decision.route_rule.name}")
     timeout = decision.settings.timeout_ns
     words.append(f"timeout {_timeout_text(None if timeout is None else timeout.value)}")
     words.append(f"retry {retries_of(decision)}")
+    asked = {
+        field
+        for expectation in expectations
+        if isinstance(expectation, ExpectSettings)
+        for field, _ in expectation.values
+    }
+    for field in sorted(asked - {"timeout_ns", "retry_limit"}):
+        value = _value(decision.settings, field)
+        words.append(
+            f"{SETTING_NAMES[field].replace(' ', '.')} {'off' if value is None else setting_text(field, value)}"
+        )
     return ", ".join(words)
 
 

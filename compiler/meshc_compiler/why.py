@@ -6,14 +6,28 @@ import re
 from dataclasses import replace
 from typing import assert_never
 
+from meshc_compiler.checks.assertion import check_claim
+from meshc_compiler.checks.subject import CheckSubject
 from meshc_compiler.evaluate import Decision, Reason, evaluate, port_of, stated_settings
 from meshc_compiler.ir.caller import TheseCallers
-from meshc_compiler.ir.claim import ANYBODY, ExpectDenied, Never, Only
+from meshc_compiler.ir.claim import (
+    ANYBODY,
+    Always,
+    Assertion,
+    EveryEdge,
+    MetricBound,
+    MutualTls,
+    Never,
+    NeverChain,
+    Only,
+)
+from meshc_compiler.ir.example import ExpectDenied
 from meshc_compiler.ir.match import PathTemplate, RequestMatch
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
 from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.ir.setting import SETTING_NAMES, Settings
 from meshc_compiler.ir.workload import ServicePort
+from meshc_compiler.lower.program import LoweredProgram
 from meshc_compiler.lower.sentence import callee_text, match_text
 from meshc_compiler.lower.setting_text import setting_text
 from meshc_compiler.lower.template import parse_template
@@ -137,19 +151,8 @@ def _is_ruled_out(index: MeshIndex, changed: MeshIndex, rule: Rule, caller: str)
     Conditions of a claim are passed over: a remedy that an assert might forbid is not offered.
     """
     names = {caller, str(index.workloads[caller].spiffe_id)}
-    for claim in index.mesh.assertions:
-        if (rule.callee, rule.port) not in claim.callees:
-            continue
-        named = ANYBODY in claim.callers or not names.isdisjoint(claim.callers)
-        match claim:
-            case Never():
-                if named and any(_may_share(match, rule.match) for match in claim.matches or (RequestMatch(),)):
-                    return True
-            case Only():
-                if not named:
-                    return True
-            case _:
-                assert_never(claim)
+    if any(_forbids(index, claim, rule, names) for claim in index.mesh.assertions):
+        return True
     return any(
         example.request.caller in names
         and example.request.callee == rule.callee
@@ -157,6 +160,26 @@ def _is_ruled_out(index: MeshIndex, changed: MeshIndex, rule: Rule, caller: str)
         and evaluate(changed, example.request).allowed
         for example in index.mesh.examples
     )
+
+
+def _forbids(index: MeshIndex, claim: Assertion, rule: Rule, names: set[str]) -> bool:
+    """Tell whether an assert may fail once a further allow is there. `names` are those of its caller."""
+    match claim:
+        case Never() | Only() if (rule.callee, rule.port) not in claim.callees:
+            return False
+        case Never() | Only():
+            named = ANYBODY in claim.callers or not names.isdisjoint(claim.callers)
+            shares = any(_may_share(match, rule.match) for match in claim.matches or (RequestMatch(),))
+            return shares and named is isinstance(claim, Never)
+        case Always() | MutualTls():
+            return False
+        case NeverChain() | EveryEdge() | MetricBound():
+            # A new edge may make a path of many: all of the mesh is looked at again.
+            mesh = replace(index.mesh, rules=(*index.mesh.rules, rule))
+            subject = CheckSubject(LoweredProgram(mesh=mesh, sites={}, repeated=()), MeshIndex(mesh))
+            return any(True for _ in check_claim(subject, claim))
+        case _:
+            assert_never(claim)
 
 
 def _may_share(claimed: RequestMatch, granted: RequestMatch) -> bool:

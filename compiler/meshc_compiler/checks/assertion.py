@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from typing import assert_never
 
+from meshc_compiler.checks.chain import check_chain
+from meshc_compiler.checks.edge_requirement import check_every_edge
+from meshc_compiler.checks.metric_bound import check_metric_bound
+from meshc_compiler.checks.mutual_tls import check_mutual_tls
+from meshc_compiler.checks.refutation import refutation, undecided_assert
 from meshc_compiler.checks.subject import CheckSubject
-from meshc_compiler.evaluate import evaluate
-from meshc_compiler.ir.claim import ANYBODY, Assertion, Never, Only
+from meshc_compiler.evaluate import NEVER_FORWARDED, evaluate
+from meshc_compiler.ir.claim import (
+    ANYBODY,
+    Always,
+    Assertion,
+    EveryEdge,
+    MetricBound,
+    MutualTls,
+    Never,
+    NeverChain,
+    Only,
+)
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import MeshIndex
@@ -21,17 +36,45 @@ from meshc_lang.request import Request
 def check_assertions(subject: CheckSubject) -> Iterator[Diagnostic]:
     """Find the asserts that do not hold, and those of which it could not be decided."""
     for claim in subject.mesh.assertions:
-        yield from _check_claim(subject, claim)
+        yield from check_claim(subject, claim)
 
 
-def _check_claim(subject: CheckSubject, claim: Assertion) -> Iterator[Diagnostic]:
-    if claim.origin is None:
-        return
-    callers = None if ANYBODY in claim.callers else frozenset(_identities(subject.index, claim))
+def check_claim(subject: CheckSubject, claim: Assertion) -> Iterator[Diagnostic]:
+    """Find what breaks one assert: nothing if it is proved."""
+    match claim:
+        case Never() | Always() | Only():
+            yield from _check_requests(subject, claim)
+        case NeverChain():
+            # A caller that nobody declares makes no chain, but may make the last call itself.
+            direct = tuple(_check_requests(subject, _last_call(claim))) if ANYBODY in claim.callers else ()
+            yield from direct or check_chain(subject, claim)
+        case EveryEdge():
+            yield from check_every_edge(subject, claim)
+        case MetricBound():
+            yield from check_metric_bound(subject, claim)
+        case MutualTls():
+            yield from check_mutual_tls(subject, claim)
+        case _:
+            assert_never(claim)
+
+
+def _last_call(claim: NeverChain) -> Never:
+    return Never(
+        callers=claim.callers,
+        callees=claim.callees,
+        matches=claim.matches,
+        text=claim.text,
+        because=claim.because,
+        origin=claim.origin,
+    )
+
+
+def _check_requests(subject: CheckSubject, claim: Never | Always | Only) -> Iterator[Diagnostic]:
+    callers = None if ANYBODY in claim.callers else frozenset(_identities(subject.index, claim.callers))
     undecided: list[str] = []
     for callee, number in claim.callees:
         space = subject.space(callee, number)
-        if space is None or not space.rules:
+        if space is None or not (space.rules or isinstance(claim, Always)):
             continue
         match space.example(_breaches(space, claim, callers)):
             case Nothing():
@@ -40,58 +83,63 @@ def _check_claim(subject: CheckSubject, claim: Assertion) -> Iterator[Diagnostic
                 undecided.append(callee)
             case Witness() as witness:
                 request = space.request(witness, callers, outside=isinstance(claim, Only))
-                yield _violation(subject, claim, request)
+                yield from _violation(subject, claim, request)
                 return
     if undecided:
-        yield Diagnostic(
-            code=authorization.NOT_VERIFIED,
-            message=f"it could not be decided whether `{claim.text}` holds at `{undecided[0]}`",
-            primary=claim.origin,
-            help="regular expressions are compared by samples: write paths as templates where a proof is needed",
-            subject=f"assert {claim.text}",
-        )
+        yield from undecided_assert(claim, f"at `{undecided[0]}`")
 
 
-def _breaches(space: CalleeSpace, claim: Assertion, callers: Set[SpiffeId] | None) -> tuple[Box, ...] | None:
-    """Return the requests that are allowed although the claim rules them out; callers of None stand for anybody."""
+def _breaches(
+    space: CalleeSpace, claim: Never | Always | Only, callers: Set[SpiffeId] | None
+) -> tuple[Box, ...] | None:
+    """Return the requests of which the contrary is true; callers of None stand for anybody."""
     if space.space is None:
         return None
+    if isinstance(claim, Only):
+        mask = 0 if callers is None else space.mask_outside(callers)
+    else:
+        mask = space.everybody if callers is None else space.mask_within(callers)
+    claimed = _boxes(space, claim.matches or (RequestMatch(),), mask)
     match claim:
-        case Never():
-            mask = space.everybody if callers is None else space.mask_within(callers)
-            matches = claim.matches or (RequestMatch(),)
-        case Only():
-            mask = 0 if callers is None else space.mask_outside(callers)
-            matches = (RequestMatch(),)
+        case Never() | Only():
+            return space.shared(space.allowed, claimed)
+        case Always():
+            if space.port.protocol.is_http:
+                # What no sidecar forwards is promised to nobody.
+                refused = RequestMatch(methods=tuple(sorted(NEVER_FORWARDED)))
+                claimed = space.left_over(claimed, _boxes(space, (refused,), mask))
+            return space.left_over(claimed, space.allowed)
         case _:
             assert_never(claim)
-    ruled_out: list[Box] = []
+
+
+def _boxes(space: CalleeSpace, matches: Iterable[RequestMatch], mask: int) -> tuple[Box, ...] | None:
+    boxes: list[Box] = []
     for match in matches:
-        boxes = space.space.boxes(match, mask)
-        if boxes is None:
+        own = None if space.space is None else space.space.boxes(match, mask)
+        if own is None:
             return None
-        ruled_out += boxes
-    return space.shared(space.allowed, tuple(ruled_out))
+        boxes += own
+    return tuple(boxes)
 
 
-def _identities(index: MeshIndex, claim: Assertion) -> Iterator[SpiffeId]:
-    for caller in claim.callers:
+def _identities(index: MeshIndex, callers: Iterable[str]) -> Iterator[SpiffeId]:
+    for caller in callers:
         workload = index.workloads.get(caller)
         identity = workload.spiffe_id if workload is not None else SpiffeId.parse(caller)
         if identity is not None:
             yield identity
 
 
-def _violation(subject: CheckSubject, claim: Assertion, request: Request) -> Diagnostic:
+def _violation(subject: CheckSubject, claim: Never | Always | Only, request: Request) -> Iterator[Diagnostic]:
     decision = evaluate(subject.index, request)
     spans = sorted({rule.origin for rule in decision.rules if rule.origin}, key=lambda span: span.sort_key)
-    because = "" if claim.because is None else f" ({claim.because})"
-    assert claim.origin is not None  # noqa: S101 - checked by the caller
-    return Diagnostic(
-        code=authorization.ASSERTION_VIOLATED,
-        message=f"the assert `{claim.text}` does not hold{because}",
-        primary=claim.origin,
-        related=tuple(Label(span, "allows the request") for span in spans[:3]),
+    always = isinstance(claim, Always)
+    words = "denies the request" if always else "allows the request"
+    yield from refutation(
+        authorization.ALWAYS_VIOLATED if always else authorization.ASSERTION_VIOLATED,
+        claim,
+        related=tuple(Label(span, words) for span in spans[:3]),
         witness=request,
-        subject=f"assert {claim.text}",
+        detail="no allow matches this request" if always and not spans else "",
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
-from meshc_compiler.ir.claim import Never
+from meshc_compiler.call_graph import CallGraph
+from meshc_compiler.ir.claim import EveryEdge, MutualTls
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
 from meshc_compiler.ir.policy import Effect, Rule
@@ -21,6 +22,7 @@ class CheckSubject:
         self.lowered = lowered
         self.index = index
         self._spaces: dict[tuple[str, int], CalleeSpace | None] = {}
+        self._routed_spaces: dict[tuple[str, int], CalleeSpace | None] = {}
 
     @property
     def mesh(self) -> Mesh:
@@ -48,10 +50,15 @@ class CheckSubject:
     def _claimed(self) -> dict[tuple[str, int], list[RequestMatch]]:
         claimed: dict[tuple[str, int], list[RequestMatch]] = {}
         for claim in self.mesh.assertions:
-            if isinstance(claim, Never):
+            if not isinstance(claim, EveryEdge | MutualTls):
                 for callee in claim.callees:
                     claimed.setdefault(callee, []).extend(claim.matches)
         return claimed
+
+    @cached_property
+    def calls(self) -> CallGraph:
+        """Who can call whom."""
+        return CallGraph(self.index, self.space, self.routed_space)
 
     def space(self, callee: str, number: int) -> CalleeSpace | None:
         """Return the space of one port of a callee, in which its rules and all claims about it can be compared."""
@@ -61,3 +68,15 @@ class CheckSubject:
             extra = self._claimed.get(key, ())
             self._spaces[key] = None if port is None else CalleeSpace(self.index, callee, port, extra)
         return self._spaces[key]
+
+    def routed_space(self, callee: str, number: int) -> CalleeSpace | None:
+        """Return the space in which the rules of the callee's route can be compared with its rules and claims, too."""
+        route = self.index.routes.get((callee, number))
+        if route is None:
+            return self.space(callee, number)
+        key = (callee, number)
+        if key not in self._routed_spaces:
+            port = self.index.port_of(callee, number)
+            extra = (*self._claimed.get(key, ()), *(rule.match for rule in route.rules))
+            self._routed_spaces[key] = None if port is None else CalleeSpace(self.index, callee, port, extra)
+        return self._routed_spaces[key]

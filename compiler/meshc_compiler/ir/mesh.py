@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from meshc_compiler.ir.caller import AnyCaller, PlaintextCaller, TheseCallers
-from meshc_compiler.ir.claim import Assertion, Example
+from meshc_compiler.ir.claim import Assertion
+from meshc_compiler.ir.example import Example
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.jwt import TokenIssuer
 from meshc_compiler.ir.objective import Objective

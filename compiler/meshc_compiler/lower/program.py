@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from meshc_compiler.finding import Findings
-from meshc_compiler.ir.claim import Assertion, Example
+from meshc_compiler.ir.claim import Assertion
+from meshc_compiler.ir.example import Example
 from meshc_compiler.ir.mesh import INGRESS, Mesh
 from meshc_compiler.ir.policy import Limit
 from meshc_compiler.loader import Program
-from meshc_compiler.lower.claim import lower_assertion, lower_test
+from meshc_compiler.lower.claim import lower_assertion
 from meshc_compiler.lower.declaration import check_editions, lower_head, lower_landscape
+from meshc_compiler.lower.example import lower_test
 from meshc_compiler.lower.route import RouteBook
 from meshc_compiler.lower.rule import GrantSite, RuleBook, lower_limit
 from meshc_compiler.lower.settings_book import SettingsBook
@@ -53,6 +55,7 @@ def lower_program(program: Program) -> tuple[LoweredProgram, tuple[Diagnostic, .
     sentences = _Sentences(symbols, landscape, resolver, findings)
     for statement in statements:
         sentences.add(statement)
+    sentences.finish()
     workloads = list(landscape.workloads.values())
     if resolver.mentions_ingress or head.names_ingress or sentences.mentions_ingress:
         workloads.append(landscape.ingress)
@@ -96,6 +99,14 @@ class _Sentences:
         self.assertions: list[Assertion] = []
         self.examples: list[Example] = []
         self.mentions_ingress = False
+        self._tests: list[TestDecl] = []
+
+    def finish(self) -> None:
+        """Lower what speaks of what other sentences say: tests, which name the rules of routes."""
+        for statement in self._tests:
+            examples = lower_test(statement, self._landscape, self.routes.rule_names, self._findings)
+            self.mentions_ingress |= any(example.request.caller == INGRESS for example in examples)
+            self.examples += examples
 
     def add(self, statement: AnyStatement) -> None:
         match statement:
@@ -115,8 +126,6 @@ class _Sentences:
             case AssertDecl():
                 self.assertions += lower_assertion(statement, self._resolver, self._findings)
             case TestDecl():
-                examples = lower_test(statement, self._landscape, self._findings)
-                self.mentions_ingress |= any(example.request.caller == INGRESS for example in examples)
-                self.examples += examples
+                self._tests.append(statement)
             case _:
                 raise NotImplementedError(type(statement).__name__)

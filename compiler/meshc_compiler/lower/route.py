@@ -76,6 +76,10 @@ class RouteBook:
                 self._overs.append((service, rule))
             self._add_rule(service, callee, rule)
 
+    def rule_names(self, service: str) -> tuple[str, ...]:
+        """Return the names of the rules of a service, sorted."""
+        return tuple(sorted(self._rules_by_name.get(service, ())))
+
     def routes(self, callers: Mapping[str, str]) -> tuple[Route, ...]:
         """Return the routes, each in an order in which the first rule that matches wins.
 

@@ -85,6 +85,85 @@ ASSERTION_VIOLATED = Code(
     + "assert never worker -> api : GET /admin/**\n",
 )
 
+_CHAIN = _SHOP + "service db { port: 9090/http }\nallow web -> api : GET /**\nallow api -> db : GET /**\n"
+
+EDGE_LACKS = Code(
+    id="MSH311",
+    name="edge-lacks",
+    severity=Severity.ERROR,
+    summary="an edge that lacks what an assert asks of every edge",
+    why=(
+        "`every edge from A to B has …` is about each edge that some allow opens, and about the settings of every call "
+        "on it: those of the route's rules too. A time that is not stated is longer than any. The witness is a call "
+        "without what is asked."
+    ),
+    bad=_CHAIN + "edge web -> api { timeout: 5s }\nassert every edge to api has edge.timeout <= 4s\n",
+    good=_CHAIN + "edge web -> api { timeout: 3s }\nassert every edge to api has edge.timeout <= 4s\n",
+)
+
+ATTEMPTS_EXCEEDED = Code(
+    id="MSH312",
+    name="attempts-exceeded",
+    severity=Severity.ERROR,
+    summary="one request may become more tries than an assert bounds",
+    why=(
+        "Every caller on a chain may try again, and tries multiply: three services with two extra tries each make 27 "
+        "of one. `attempts(A -> B)` is the product along the worst chain of calls that the program allows; a circle "
+        "of calls has no bound."
+    ),
+    bad=_CHAIN + "defaults mesh { retry { limit: 1, on: [connect-failure] } }\nassert attempts(web -> db) <= 3\n",
+    good=_CHAIN
+    + "defaults mesh { retry { limit: 1, on: [connect-failure] } }\nedge api -> db { retry: off }\n"
+    + "assert attempts(web -> db) <= 3\n",
+)
+
+DEADLINE_EXCEEDED = Code(
+    id="MSH313",
+    name="deadline-exceeded",
+    severity=Severity.ERROR,
+    summary="a caller may wait longer than an assert bounds",
+    why=(
+        "`deadline(A -> B)` is the longest that A may wait for an answer that depends on B: the timeout of its first "
+        "call on a way there, or all its tries with their pauses, whichever ends first. Without either, nothing "
+        "bounds it."
+    ),
+    bad=_CHAIN + "edge web -> api { timeout: 5s }\nassert deadline(web -> db) <= 2s\n",
+    good=_CHAIN + "edge web -> api { timeout: 2s }\nassert deadline(web -> db) <= 2s\n",
+)
+
+ALWAYS_VIOLATED = Code(
+    id="MSH314",
+    name="always-violated",
+    severity=Severity.ERROR,
+    summary="a request that an assert promises is denied",
+    why="The witness is a request that the assert promises to its caller and the program does not allow.",
+    bad=_SHOP + "allow web -> api : GET /**\ndeny any -> api : /admin/**\nassert always web -> api : GET /**\n",
+    good=_SHOP + "allow web -> api : GET /**\ndeny any -> api : /admin/**\nassert always web -> api : GET /v1/**\n",
+)
+
+MTLS_VIOLATED = Code(
+    id="MSH315",
+    name="mtls-violated",
+    severity=Severity.ERROR,
+    summary="a service that takes calls without mutual TLS, against an assert",
+    why="A permissive service takes calls in plain text, which prove no identity.",
+    bad=_SHOP.replace("service api {", "service api { mtls: permissive,") + "allow web -> api : GET /**\nassert mtls\n",
+    good=_SHOP + "allow web -> api : GET /**\nassert mtls\n",
+)
+
+CHAIN_VIOLATED = Code(
+    id="MSH316",
+    name="chain-violated",
+    severity=Severity.ERROR,
+    summary="a chain of calls that an assert rules out",
+    why=(
+        "`never A ->* B` holds if A reaches B neither itself nor through others: no chain of calls, each of which is "
+        "allowed, leads from one to the other. The shortest chain is shown, and a request for its last call."
+    ),
+    bad=_CHAIN + "assert never web ->* db\n",
+    good=_CHAIN.replace("allow api -> db", "allow worker -> db") + "assert never web ->* db\n",
+)
+
 NOT_VERIFIED = Code(
     id="MSH399",
     name="not-verified",

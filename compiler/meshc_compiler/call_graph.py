@@ -1,0 +1,204 @@
+"""Who can call whom, one call after the other, and on what terms: what may happen, not what does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property, partial
+
+from meshc_compiler.evaluate import identity_of
+from meshc_compiler.ir.caller import AnyCaller
+from meshc_compiler.ir.match import RequestMatch
+from meshc_compiler.ir.mesh import INGRESS, MeshIndex, includes
+from meshc_compiler.ir.policy import Effect, Rule
+from meshc_compiler.ir.route import RouteRule
+from meshc_compiler.ir.setting import Settings
+from meshc_compiler.space.callee_space import CalleeSpace
+from meshc_compiler.space.request_space import Answer, Box, Nothing, Undecided, Witness
+from meshc_lang.record import dataclass, field
+from meshc_lang.request import Request
+
+SpaceOf = Callable[[str, int], CalleeSpace | None]
+"""Gives the space of one port of a callee."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One call: a caller (a workload's name, or a SPIFFE ID that is not declared) and a port of a callee."""
+
+    caller: str
+    callee: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.caller} -> {self.callee}"
+
+
+@dataclass(slots=True)
+class Case:
+    """The calls of one hop that one rule of the callee's route decides about (None: what no rule matches).
+
+    Their settings are the same. `answer` has a request to show for it, or tells that there is none.
+    """
+
+    rule: RouteRule | None
+    settings: Settings
+    _find: Callable[[], Answer] = field(repr=False)
+    _answer: Answer | None = None
+
+    @property
+    def answer(self) -> Answer:
+        """Whether there is such a call; found out when first asked."""
+        if self._answer is None:
+            self._answer = self._find()
+        return self._answer
+
+    @property
+    def tries(self) -> int:
+        """How often the callee may be asked for one call."""
+        limit = self.settings.retry_limit
+        return 1 + (limit.value if limit is not None and self.settings.retries else 0)
+
+    @property
+    def wait_ns(self) -> int | None:
+        """The longest that the caller waits, in nanoseconds; None where nothing bounds it.
+
+        The timeout, or the time of all tries and of the pauses between them, whichever ends first.
+        """
+        timeout, per_try, backoff = (
+            self.settings.timeout_ns,
+            self.settings.per_try_timeout_ns,
+            self.settings.retry_backoff,
+        )
+        bounds = [] if timeout is None else [timeout.value]
+        if per_try is not None and (self.tries == 1 or backoff is not None):
+            pause = 0 if backoff is None else backoff.value.high_ns
+            bounds.append(self.tries * per_try.value + (self.tries - 1) * pause)
+        return min(bounds, default=None)
+
+
+class CallGraph:
+    """The calls that some request may make. A workload's calls of itself are no hop: they lead nowhere new."""
+
+    def __init__(self, index: MeshIndex, space: SpaceOf, routed_space: SpaceOf) -> None:
+        self._index = index
+        self._space = space
+        self._routed_space = routed_space
+        self._open: dict[Hop, Answer] = {}
+
+    @cached_property
+    def everyone(self) -> tuple[str, ...]:
+        """The workloads that may call, the gateway among them if a statement mentions it."""
+        return tuple(self._index.workloads)
+
+    def hops(self, caller: str) -> Iterator[Hop]:
+        """Yield the calls that some allow lets a caller make, sorted; a deny may still close them (`answer`)."""
+        identity = identity_of(self._index, caller)
+        if identity is None:
+            return
+        for callee, port in self._index.callees_of(identity):
+            if callee != caller:
+                yield Hop(caller, callee, port)
+
+    def callers_of(self, callee: str, port: int) -> Iterator[str]:
+        """Yield the workloads that some allow lets call a port, each once."""
+        allows = [rule for rule in self._index.rules_of(callee, port) if rule.effect is Effect.ALLOW]
+        if any(isinstance(rule.callers, AnyCaller) for rule in allows):
+            yield from (name for name in self.everyone if name != callee)
+            return
+        told: set[str] = set()
+        for rule in allows:
+            for identity in getattr(rule.callers, "ids", ()):
+                workload = self._index.workloads_by_id.get(identity)
+                if workload is not None and workload.name not in told and workload.name != callee:
+                    told.add(workload.name)
+                    yield workload.name
+
+    def answer(self, hop: Hop, matches: tuple[RequestMatch, ...] = ()) -> Answer:
+        """Return a request (of `matches`, if there are any) that the hop may carry, or that there is none."""
+        if matches:
+            return self._answer(hop, matches)
+        if hop not in self._open:
+            self._open[hop] = self._answer(hop, (RequestMatch(),))
+        return self._open[hop]
+
+    def request(self, hop: Hop, witness: Witness, *, routed: bool = False) -> Request | None:
+        """Return a hop's witness as a request; `routed` if it is that of a case."""
+        space = (self._routed_space if routed else self._space)(hop.callee, hop.port)
+        identity = identity_of(self._index, hop.caller)
+        return None if space is None or identity is None else space.request(witness, frozenset({identity}))
+
+    def opening(self, hop: Hop) -> Rule | None:
+        """Return the first allow that names or includes the caller of a hop."""
+        identity = identity_of(self._index, hop.caller)
+        rules = self._index.rules_of(hop.callee, hop.port)
+        return next(
+            (
+                rule
+                for rule in rules
+                if rule.effect is Effect.ALLOW and identity is not None and includes(rule.callers, identity)
+            ),
+            None,
+        )
+
+    def cases(self, hop: Hop, matches: tuple[RequestMatch, ...] = ()) -> tuple[Case, ...]:
+        """Return the cases of a hop, each with settings of its own; with `matches`, of these requests alone."""
+        route = self._index.routes.get((hop.callee, hop.port))
+        # A rule that answers itself calls nobody.
+        rules = [rule for rule in (route.rules if route else ()) if rule.answer is None]
+        port = self._index.port_of(hop.callee, hop.port)
+        cases = []
+        for rule in (*rules, None):
+            settings = self._index.settings(hop.caller, hop.callee, hop.port, rule)
+            if port is not None and not port.protocol.is_http:
+                settings = settings.of_connections()
+            cases.append(Case(rule, settings, partial(self._case_answer, hop, rule, matches)))
+        return tuple(cases)
+
+    # ---- sets of requests
+
+    def _answer(self, hop: Hop, matches: tuple[RequestMatch, ...]) -> Answer:
+        space = self._space(hop.callee, hop.port)
+        return Nothing() if space is None else space.example(self._allowed(space, hop, matches))
+
+    def _case_answer(self, hop: Hop, rule: RouteRule | None, matches: tuple[RequestMatch, ...]) -> Answer:
+        space = self._routed_space(hop.callee, hop.port)
+        if space is None:
+            return Nothing()
+        route = self._index.routes.get((hop.callee, hop.port))
+        others = route.rules if route else ()
+        allowed = self._allowed(space, hop, matches or (RequestMatch(),))
+        if rule is not None:
+            allowed = space.shared(allowed, _boxes(space, (rule.match,), space.everybody))
+            others = tuple(other for other in others if other.id in rule.yields_to)
+        taken = _boxes(space, (other.match for other in others), space.everybody)
+        return space.example(space.left_over(allowed, taken))
+
+    def _allowed(self, space: CalleeSpace, hop: Hop, matches: tuple[RequestMatch, ...]) -> tuple[Box, ...] | None:
+        identity = identity_of(self._index, hop.caller)
+        if identity is None:
+            return ()
+        mask = space.mask_within(frozenset({identity}))
+        return space.shared(space.allowed, _boxes(space, matches, mask))
+
+
+def _boxes(space: CalleeSpace, matches: Iterable[RequestMatch], mask: int) -> tuple[Box, ...] | None:
+    if space.space is None:
+        return None
+    boxes: list[Box] = []
+    for match in matches:
+        own = space.space.boxes(match, mask)
+        if own is None:
+            return None
+        boxes += own
+    return tuple(boxes)
+
+
+def sources_of(callers: Iterable[str], graph: CallGraph, anybody: str) -> tuple[str, ...]:
+    """Return the callers of a claim one by one; `anybody` stands for everyone who is declared."""
+    names = tuple(callers)
+    return tuple(dict.fromkeys((*graph.everyone, INGRESS))) if anybody in names else names
+
+
+def is_open(answer: Answer) -> bool:
+    """Tell whether a call may be made; what could not be decided may."""
+    return isinstance(answer, Witness | Undecided)
