@@ -21,7 +21,7 @@ from meshc_compiler.ir.setting import Settings
 from meshc_compiler.lower.setting import SETTING_NAMES, setting_text
 from meshc_lang.record import dataclass
 from meshc_lang.source import Span
-from meshc_lang.units import print_duration, print_percent
+from meshc_lang.units import print_percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ def expectation_text(expectation: Expectation) -> str:
         case ExpectRetries():
             return f"retry {expectation.limit}"
         case ExpectSettings():
-            return expectation.text
+            return ", ".join(_setting_text(field, value or None) for field, value in expectation.values)
         case _:
             assert_never(expectation)
 
@@ -136,8 +136,7 @@ def decision_text(decision: Decision, expectations: tuple[Expectation, ...] = ()
         words.append(f"routed {destination.version or destination.service}{share}")
     if decision.route_rule is not None and decision.route_rule.name is not None:
         words.append(f"by {decision.route_rule.name}")
-    timeout = decision.settings.timeout_ns
-    words.append(f"timeout {_timeout_text(None if timeout is None else timeout.value)}")
+    words.append(_setting_text("timeout_ns", _value(decision.settings, "timeout_ns")))
     words.append(f"retry {retries_of(decision)}")
     asked = {
         field
@@ -146,12 +145,10 @@ def decision_text(decision: Decision, expectations: tuple[Expectation, ...] = ()
         for field, _ in expectation.values
     }
     for field in sorted(asked - {"timeout_ns", "retry_limit"}):
-        value = _value(decision.settings, field)
-        words.append(
-            f"{SETTING_NAMES[field].replace(' ', '.')} {'off' if value is None else setting_text(field, value)}"
-        )
+        words.append(_setting_text(field, _value(decision.settings, field)))
     return ", ".join(words)
 
 
-def _timeout_text(nanoseconds: int | None) -> str:
-    return "off" if nanoseconds is None else print_duration(nanoseconds)
+def _setting_text(field: str, value: EdgeValue | None) -> str:
+    name = SETTING_NAMES[field].replace(" ", ".")
+    return f"{name} {'off' if value is None else setting_text(field, value)}"

@@ -51,13 +51,9 @@ class ExpectRetries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectSettings:
-    """The request has these values of fields of `Settings`; a field that is `off` (0) has none.
-
-    `text` is the expectation as it is written, as `timeout 4s`.
-    """
+    """The request has these values of fields of `Settings`; a field that is `off` (0) has none."""
 
     values: tuple[tuple[str, EdgeValue], ...]
-    text: str
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 

@@ -113,8 +113,7 @@ def _expected_setting(verdict: SettingVerdict, findings: Findings) -> Expectatio
     values = lower_one_setting(verdict.name, verdict.value, findings)
     if values is None:
         return None
-    text = f"{word} {' '.join(verdict.value.span.text.split())}"
-    return ExpectSettings(values=values, text=text, origin=verdict.span)
+    return ExpectSettings(values=values, origin=verdict.span)
 
 
 def _routed(verdict: RoutedVerdict, case: CaseDecl, landscape: Landscape, findings: Findings) -> Expectation | None:
