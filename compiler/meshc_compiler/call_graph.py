@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, partial
 
 from meshc_compiler.evaluate import identity_of
-from meshc_compiler.ir.caller import AnyCaller
+from meshc_compiler.ir.caller import AnyCaller, includes
 from meshc_compiler.ir.match import RequestMatch
-from meshc_compiler.ir.mesh import INGRESS, MeshIndex, includes
+from meshc_compiler.ir.mesh import INGRESS, MeshIndex
 from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.ir.route import RouteRule
 from meshc_compiler.ir.setting import Settings
