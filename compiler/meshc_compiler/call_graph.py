@@ -84,6 +84,7 @@ class CallGraph:
         self._space = space
         self._routed_space = routed_space
         self._open: dict[Hop, Answer] = {}
+        self._merged: dict[tuple[tuple[int, ...], bool], Settings] = {}
 
     @cached_property
     def everyone(self) -> tuple[str, ...]:
@@ -146,13 +147,19 @@ class CallGraph:
         # A rule that answers itself calls nobody.
         rules = [rule for rule in (route.rules if route else ()) if rule.answer is None]
         port = self._index.port_of(hop.callee, hop.port)
-        cases = []
-        for rule in (*rules, None):
+        requests = port is None or port.protocol.is_http
+        return tuple(
+            Case(rule, self._settings(hop, rule, requests), partial(self._case_answer, hop, rule, matches))
+            for rule in (*rules, None)
+        )
+
+    def _settings(self, hop: Hop, rule: RouteRule | None, requests: bool) -> Settings:
+        """Return the settings of a case. Most hops state none of their own, so that few mergers serve all."""
+        key = tuple(map(id, self._index.scopes(hop.caller, hop.callee, hop.port, rule)))
+        if (key, requests) not in self._merged:
             settings = self._index.settings(hop.caller, hop.callee, hop.port, rule)
-            if port is not None and not port.protocol.is_http:
-                settings = settings.of_connections()
-            cases.append(Case(rule, settings, partial(self._case_answer, hop, rule, matches)))
-        return tuple(cases)
+            self._merged[key, requests] = settings if requests else settings.of_connections()
+        return self._merged[key, requests]
 
     # ---- sets of requests
 
@@ -197,6 +204,11 @@ def sources_of(callers: Iterable[str], graph: CallGraph, anybody: str) -> tuple[
     """Return the callers of a claim one by one; `anybody` stands for everyone who is declared."""
     names = tuple(callers)
     return tuple(dict.fromkeys((*graph.everyone, INGRESS))) if anybody in names else names
+
+
+def worst_open(cases: Iterable[Case], badness: Callable[[Case], float]) -> Case | None:
+    """Return the case that is worst among those that some call is in; what could not be decided may be one."""
+    return next((case for case in sorted(cases, key=badness, reverse=True) if is_open(case.answer)), None)
 
 
 def is_open(answer: Answer) -> bool:

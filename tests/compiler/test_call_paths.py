@@ -101,9 +101,7 @@ def test_attempts_are_the_product_along_the_worst_path(mesh: Calls, start: str, 
         assert len(found) == 1
         assert "nothing bounds it" in found[0]
         return
-    products = [
-        math.prod(1 + mesh.retries.get(edge, 0) for edge in path) for path in mesh.paths(start, end)
-    ]
+    products = [math.prod(1 + mesh.retries.get(edge, 0) for edge in path) for path in mesh.paths(start, end)]
     worst = max(products, default=0)
     assert bool(found) is (worst > bound)
     if found:

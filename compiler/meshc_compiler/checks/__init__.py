@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from meshc_compiler.checks.amplification import check_amplification
 from meshc_compiler.checks.assertion import check_assertions
 from meshc_compiler.checks.dead_allow import check_dead_allows
+from meshc_compiler.checks.deadline_inversion import check_deadline_inversions
 from meshc_compiler.checks.identity import check_shared_identities, check_trust_domain
 from meshc_compiler.checks.limit import check_limits
+from meshc_compiler.checks.mirror import check_mirrors
 from meshc_compiler.checks.redundant_allow import check_redundant_allows
 from meshc_compiler.checks.retry import check_retries
+from meshc_compiler.checks.retry_budget import check_retry_budgets
 from meshc_compiler.checks.subject import CheckSubject
 from meshc_compiler.checks.universal_allow import check_universal_allows
 from meshc_compiler.checks.unreachable_service import check_unreachable_services
@@ -29,6 +33,10 @@ CHECKS: tuple[Check, ...] = (
     check_useless_denies,
     check_assertions,
     check_retries,
+    check_retry_budgets,
+    check_amplification,
+    check_deadline_inversions,
+    check_mirrors,
     check_limits,
 )
 """The checks, in the order in which they run."""

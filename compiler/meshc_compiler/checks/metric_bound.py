@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
-from meshc_compiler.call_graph import CallGraph, Case, Hop, is_open, sources_of
+from meshc_compiler.call_graph import CallGraph, Case, Hop, is_open, sources_of, worst_open
 from meshc_compiler.checks.chain import chain_text, hop_labels
 from meshc_compiler.checks.refutation import refutation, undecided_assert
 from meshc_compiler.checks.subject import CheckSubject
@@ -227,11 +227,7 @@ class _Paths:
 
     def _worst_case(self, hop: Hop, matches: tuple[RequestMatch, ...]) -> Case | None:
         """Return the case of a hop with the most tries that some request is in."""
-        cases = self.graph.cases(hop, matches)
-        for case in sorted(cases, key=lambda case: -case.tries):
-            if is_open(case.answer):
-                return case
-        return None
+        return worst_open(self.graph.cases(hop, matches), lambda case: case.tries)
 
     def _in_order(self) -> list[str]:
         """Return the callers so that each comes after those it calls."""

@@ -1,0 +1,90 @@
+"""Deadlines along a chain: that a caller does not give up while what it asked for may go on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from meshc_compiler.call_graph import CallGraph, Case, Hop, worst_open
+from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.ir.setting import Setting
+from meshc_lang.codes import resilience
+from meshc_lang.diagnostic import Diagnostic, Label
+from meshc_lang.source import Span
+from meshc_lang.units import print_duration
+
+
+def check_deadline_inversions(subject: CheckSubject) -> Iterator[Diagnostic]:
+    """Find calls that wait longer than anybody waits for their caller.
+
+    Only what is certain is told: the longest wait for the caller is shorter than the shortest wait of its own call, so
+    whatever is asked, the answer may come when nobody listens. A wait that nothing bounds is not compared.
+    """
+    graph = subject.calls
+    if not _states_times(subject):
+        return
+    told: set[tuple[Span, Span]] = set()
+    for name in sorted(subject.index.workloads):
+        outer = _most_patient(graph, subject, name)
+        if outer is None:
+            continue
+        before, patience = outer
+        for hop in graph.hops(name):
+            case = _quickest(graph, hop)
+            if case is None or case.wait_ns is None or case.wait_ns <= (patience.wait_ns or 0):
+                continue
+            inner_at, outer_at = _stated(case), _stated(patience)
+            if inner_at is None or outer_at is None or (inner_at, outer_at) in told:
+                continue
+            told.add((inner_at, outer_at))
+            yield Diagnostic(
+                code=resilience.DEADLINE_INVERSION,
+                message=f"`{hop}` may wait {print_duration(case.wait_ns)}, and all who call `{name}` give up after "
+                f"{print_duration(patience.wait_ns or 0)} at most",
+                primary=inner_at,
+                related=(Label(outer_at, f"`{before}` waits so long and no longer"),),
+                help=f"give `{hop}` less time than those who wait for `{name}` have",
+                subject=f"deadline {hop}",
+            )
+
+
+def _states_times(subject: CheckSubject) -> bool:
+    mesh = subject.mesh
+    stated = [mesh.mesh_settings, *(settings for _, settings in mesh.service_settings)]
+    stated += [settings for _, _, settings in mesh.edge_settings]
+    stated += [settings for _, _, _, settings in mesh.port_settings]
+    stated += [rule.settings for route in mesh.routes for rule in route.rules]
+    return any(settings.timeout_ns or settings.per_try_timeout_ns for settings in stated)
+
+
+def _most_patient(graph: CallGraph, subject: CheckSubject, name: str) -> tuple[Hop, Case] | None:
+    """Return the call of a workload of which the caller waits longest; None where some caller waits for ever."""
+    service = subject.index.services.get(name)
+    longest: tuple[Hop, Case] | None = None
+    for port in service.ports if service is not None else ():
+        for caller in graph.callers_of(name, port.number):
+            hop = Hop(caller, name, port.number)
+            case = worst_open(graph.cases(hop), _wait)
+            if case is None:
+                continue
+            if case.wait_ns is None:
+                return None
+            if longest is None or case.wait_ns > (longest[1].wait_ns or 0):
+                longest = (hop, case)
+    return longest
+
+
+def _quickest(graph: CallGraph, hop: Hop) -> Case | None:
+    return worst_open(graph.cases(hop), lambda case: -_wait(case))
+
+
+def _wait(case: Case) -> float:
+    return math.inf if case.wait_ns is None else case.wait_ns
+
+
+def _stated(case: Case) -> Span | None:
+    """Return the place of the setting that bounds a wait."""
+    settings = case.settings
+    timeout, per_try = settings.timeout_ns, settings.per_try_timeout_ns
+    bounding: Setting[int] | None = timeout if timeout is not None and timeout.value == case.wait_ns else per_try
+    return None if bounding is None else bounding.origin
