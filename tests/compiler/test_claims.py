@@ -1,4 +1,4 @@
-"""Asserts about edges, promises and single calls, with the routes, denies and expressions that make them interesting."""
+"""Asserts about edges, promises and single calls, with the routes, denies and expressions that make them hard."""
 
 from __future__ import annotations
 
@@ -33,7 +33,12 @@ def told(text: str) -> list[str]:
     return [f"{one.code.id} {one.message}" + (f" [{one.witness}]" if one.witness else "") for one in found]
 
 
-WAY = "allow web -> api : GET|POST /**\nallow api -> pay : rpc p.S/Do\nallow pay -> db : tcp\nallow pay -> bank : GET /x\n"
+WAY = """
+allow web -> api : GET|POST /**
+allow api -> pay : rpc p.S/Do
+allow pay -> db : tcp
+allow pay -> bank : GET /x
+"""
 
 
 @pytest.mark.parametrize(
@@ -54,7 +59,8 @@ WAY = "allow web -> api : GET|POST /**\nallow api -> pay : rpc p.S/Do\nallow pay
             "[pay -> db tcp]"
         ]),
         ("assert always web -> api : GET /**\nassert always web -> api : /x", [
-            "MSH314 the assert `always web -> api : * /x` does not hold: no allow matches this request [web -> api HEAD /x]"
+            "MSH314 the assert `always web -> api : * /x` does not hold: no allow matches this request "
+            "[web -> api HEAD /x]"
         ]),
         ("deny any -> api : /x/** if header \"h\" present\nassert always web -> api : GET /**", [
             'MSH314 the assert `always web -> api : GET /**` does not hold [web -> api GET /x {h: "x"}]'
@@ -98,7 +104,8 @@ WAY = "allow web -> api : GET|POST /**\nallow api -> pay : rpc p.S/Do\nallow pay
             "edge web -> api { retry { limit: 2, on: [reset], per-try: 1s, backoff: 100ms..500ms } }\n"
             "assert deadline(web -> bank) <= 4s\nassert deadline(web -> bank) < 4s",
             [
-                "MSH313 the assert `deadline(web -> bank) < 4s` does not hold: `web -> api` may wait 4s [web -> api GET /]"
+                "MSH313 the assert `deadline(web -> bank) < 4s` does not hold: `web -> api` may wait 4s "
+                "[web -> api GET /]"
             ],
         ),
         (

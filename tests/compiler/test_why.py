@@ -148,7 +148,7 @@ test "mixed" {
     cases = run_examples(result.index)
     assert [case.passed for case in cases] == [True, False, False, False, True, True]
     assert cases[1].expected == "allowed, routed api"
-    assert cases[1].actual == "allowed, routed v1 75%, routed v2 25%, timeout off, retry 2"
+    assert cases[1].actual == "allowed, routed v1 75%, routed v2 25%, by split, timeout off, retry 2"
     assert "by `deny any -> api" in cases[3].actual
     assert str(cases[0].span) == "p.mesh:17:3"
 

@@ -10,7 +10,6 @@ from meshc_compiler.checks.dead_allow import check_dead_allows
 from meshc_compiler.checks.deadline_inversion import check_deadline_inversions
 from meshc_compiler.checks.identity import check_shared_identities, check_trust_domain
 from meshc_compiler.checks.limit import check_limits
-from meshc_compiler.checks.mirror import check_mirrors
 from meshc_compiler.checks.redundant_allow import check_redundant_allows
 from meshc_compiler.checks.retry import check_retries
 from meshc_compiler.checks.retry_budget import check_retry_budgets
@@ -36,7 +35,6 @@ CHECKS: tuple[Check, ...] = (
     check_retry_budgets,
     check_amplification,
     check_deadline_inversions,
-    check_mirrors,
     check_limits,
 )
 """The checks, in the order in which they run."""

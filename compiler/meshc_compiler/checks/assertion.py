@@ -45,9 +45,11 @@ def check_claim(subject: CheckSubject, claim: Assertion) -> Iterator[Diagnostic]
         case Never() | Always() | Only():
             yield from _check_requests(subject, claim)
         case NeverChain():
-            # A caller that nobody declares makes no chain, but may make the last call itself.
-            direct = tuple(_check_requests(subject, _last_call(claim))) if ANYBODY in claim.callers else ()
-            yield from direct or check_chain(subject, claim)
+            found = tuple(check_chain(subject, claim))
+            yield from found
+            if not found and ANYBODY in claim.callers:
+                # A caller that nobody declares makes no chain, but may make the last call itself.
+                yield from _check_requests(subject, _last_call(claim))
         case EveryEdge():
             yield from check_every_edge(subject, claim)
         case MetricBound():

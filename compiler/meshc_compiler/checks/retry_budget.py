@@ -31,8 +31,8 @@ def check_retry_budgets(subject: CheckSubject) -> Iterator[Diagnostic]:
             related = () if limit.origin is None else (Label(limit.origin, "so many calls are expected"),)
             yield Diagnostic(
                 code=resilience.RETRY_WITHOUT_BUDGET,
-                message=f"`{hop}` carries up to {limit.amount // limit.seconds:,} calls a second, and nothing bounds how "
-                "many of them are tried again",
+                message=f"`{hop}` carries up to {limit.amount // limit.seconds:,} calls a second, and nothing bounds "
+                "how many of them are tried again",
                 primary=stated.origin,
                 related=related,
                 help="add for example `budget: 20%`",

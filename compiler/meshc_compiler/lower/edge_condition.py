@@ -35,7 +35,7 @@ from meshc_lang.tree.policy import (
     Present,
     Within,
 )
-from meshc_lang.tree.value import Block, Integer, ListValue, Pair, Value
+from meshc_lang.tree.value import Block, Integer, ListValue, Pair, Switch, Value
 
 OWNER = "edge"
 """The word before the dot of a field of an edge."""
@@ -120,7 +120,8 @@ def _compare(attribute: Attribute, comparison: Comparison, value: Value, finding
         findings.add(units.WRONG_TYPE, message, attribute.span.to(value.span))
         return None
     if key in _OWN_FIELDS:
-        word = as_word(value, f"`{attribute.owner}.{key}`", findings)
+        is_off = isinstance(value, Switch) and not value.on
+        word = "off" if is_off else as_word(value, f"`{attribute.owner}.{key}`", findings)
         if word is None or not _is_equality(comparison, key, attribute.span, findings):
             return None
         if word not in _OWN_FIELDS[key]:

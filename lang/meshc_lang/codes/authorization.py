@@ -147,8 +147,6 @@ MTLS_VIOLATED = Code(
     severity=Severity.ERROR,
     summary="a service that takes calls without mutual TLS, against an assert",
     why="A permissive service takes calls in plain text, which prove no identity.",
-    bad=_SHOP.replace("service api {", "service api { mtls: permissive,") + "allow web -> api : GET /**\nassert mtls\n",
-    good=_SHOP + "allow web -> api : GET /**\nassert mtls\n",
 )
 
 CHAIN_VIOLATED = Code(

@@ -20,8 +20,8 @@ DEADLINE_INVERSION = Code(
     severity=Severity.WARNING,
     summary="a call that may outlast everybody who waits for it",
     why=(
-        "If all who call a service give up before its own call has to be answered, that call goes on for nobody: work is "
-        "done and thrown away, most of all when everything is slow. Give inner calls less time than outer ones."
+        "If all who call a service give up before its own call has to be answered, that call goes on for nobody: work "
+        "is done and thrown away, most of all when everything is slow. Give inner calls less time than outer ones."
     ),
     bad=_CHAIN + "edge web -> api { timeout: 2s }\nedge api -> db { timeout: 5s }\n",
     good=_CHAIN + "edge web -> api { timeout: 2s }\nedge api -> db { timeout: 1s }\n",
@@ -33,8 +33,8 @@ AMPLIFICATION = Code(
     severity=Severity.WARNING,
     summary="tries that multiply along a chain of calls",
     why=(
-        "Where every hop of a chain tries again, tries multiply, and the service at its end, failing already, gets many "
-        "times the load. Let one hop try again, or bound retries by a `budget`, which caps what they may add."
+        "Where every hop of a chain tries again, tries multiply, and the service at its end, failing already, gets "
+        "many times the load. Let one hop try again, or bound retries by a `budget`, which caps what they may add."
     ),
     bad=_CHAIN
     + "edge web -> api { retry { limit: 2, on: [connect-failure] } }\n"
@@ -54,19 +54,6 @@ UNSAFE_RETRY = Code(
     ),
     bad=_SHOP + "edge web -> api { timeout: 2s, retry { limit: 1, on: [reset] } }\n",
     good=_SHOP + "edge web -> api { timeout: 2s, retry { limit: 1, on: [reset], idempotent: true } }\n",
-)
-
-UNSAFE_MIRROR = Code(
-    id="MSH504",
-    name="unsafe-mirror",
-    severity=Severity.WARNING,
-    summary="a mirror that copies requests which change something",
-    why=(
-        "A copy is a request like any other to whoever gets it: an order is placed twice, a mail is sent twice. Mirror "
-        "what is only read (RFC 9110 §9.2.1), or make sure that the target writes nowhere that counts."
-    ),
-    bad=_SHOP.replace("service api {", "service api { versions: [v1, v2],") + "mirror api /** => v2\n",
-    good=_SHOP.replace("service api {", "service api { versions: [v1, v2],") + "mirror api GET|HEAD /** => v2\n",
 )
 
 TRIES_EXCEED_TIMEOUT = Code(
@@ -98,8 +85,8 @@ RETRY_WITHOUT_BUDGET = Code(
     severity=Severity.WARNING,
     summary="retries without a budget on an edge that is expected to be hot",
     why=(
-        "When a callee fails, every call is tried again, and its load doubles just then. A `budget` bounds retries to a "
-        "share of the calls under way. An edge counts as hot if the program limits it to 100 calls a second or more."
+        "When a callee fails, every call is tried again, and its load doubles just then. A `budget` bounds retries to "
+        "a share of the calls under way. An edge counts as hot if the program limits it to 100 calls a second or more."
     ),
     bad=_READ + "limit web -> api 500/s burst 100\nedge web -> api { retry { limit: 1, on: [connect-failure] } }\n",
     good=_READ
