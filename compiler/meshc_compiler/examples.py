@@ -17,8 +17,8 @@ from meshc_compiler.ir.example import (
     ExpectSettings,
 )
 from meshc_compiler.ir.mesh import MeshIndex
-from meshc_compiler.ir.setting import Settings
-from meshc_compiler.lower.setting import SETTING_NAMES, setting_text
+from meshc_compiler.ir.setting import SETTING_NAMES, Settings
+from meshc_compiler.lower.setting_text import setting_text
 from meshc_lang.record import dataclass
 from meshc_lang.source import Span
 from meshc_lang.units import print_percent

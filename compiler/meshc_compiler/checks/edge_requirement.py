@@ -19,7 +19,8 @@ from meshc_compiler.ir.edge_condition import (
     EdgeValue,
 )
 from meshc_compiler.ir.mesh import MeshIndex
-from meshc_compiler.lower.setting import SETTING_NAMES, setting_text
+from meshc_compiler.ir.setting import SETTING_NAMES
+from meshc_compiler.lower.setting_text import setting_text
 from meshc_compiler.space.request_space import Nothing, Witness
 from meshc_lang.codes import authorization
 from meshc_lang.diagnostic import Diagnostic, Label

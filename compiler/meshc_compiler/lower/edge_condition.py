@@ -15,10 +15,10 @@ from meshc_compiler.ir.edge_condition import (
     EdgePresent,
     EdgeValue,
 )
-from meshc_compiler.ir.setting import Scope, Settings
+from meshc_compiler.ir.setting import SETTING_NAMES, Scope, Settings
 from meshc_compiler.ir.workload import Protocol
 from meshc_compiler.lower.field import as_word, wrong_type
-from meshc_compiler.lower.setting import SETTING_NAMES, lower_settings
+from meshc_compiler.lower.setting import lower_settings
 from meshc_lang.codes import names, units
 from meshc_lang.source import Span
 from meshc_lang.tree.node import Name
