@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from meshc_backends.artifact import Artifact, Emission
 from meshc_backends.backend import EmitContext
-from meshc_backends.certificates.life import CertificateLife
+from meshc_backends.certificates.life import CertificateLife, life_of
 from meshc_compiler.ir.feature import Feature
 from meshc_compiler.ir.mesh import MeshIndex
 
@@ -45,7 +45,7 @@ class CertificatesBackend:
         from meshc_backends.certificates.renewal import Renewal
         from meshc_backends.certificates.trust_bundle import bundle_jwks, bundle_pem
 
-        mint = self._mint or Mint(life=self._life)
+        mint = self._mint or Mint(life=life_of(index.mesh.certificates, self._life))
         authority, diagnostics = open_authority(
             context.authority, index.mesh.trust_domain, context.now, mint, self._wait
         )

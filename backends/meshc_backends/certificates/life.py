@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
+from meshc_compiler.ir.certificate import CertificateTerms
 from meshc_lang.record import dataclass
 
 
@@ -27,3 +29,12 @@ class CertificateLife:
         """Raise ValueError unless root > intermediate > leaf > renew_before > 0."""
         if not self.root > self.intermediate > self.leaf > self.renew_before > timedelta(0) <= self.backdate:
             raise ValueError("certificate lives must satisfy root > intermediate > leaf > renew_before > 0")
+
+
+def life_of(terms: CertificateTerms | None, usual: CertificateLife) -> CertificateLife:
+    """Return the usual lives with what the program states put over them; a window that it leaves open is a third."""
+    if terms is None:
+        return usual
+    leaf = usual.leaf if terms.life_ns is None else timedelta(microseconds=terms.life_ns // 1000)
+    window = leaf / 3 if terms.renew_before_ns is None else timedelta(microseconds=terms.renew_before_ns // 1000)
+    return replace(usual, leaf=leaf, renew_before=window)

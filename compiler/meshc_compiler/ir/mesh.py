@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshc_compiler.ir.caller import AnyCaller, PlaintextCaller, TheseCallers
+from meshc_compiler.ir.certificate import CertificateTerms
 from meshc_compiler.ir.claim import Assertion
 from meshc_compiler.ir.example import Example
 from meshc_compiler.ir.identity import SpiffeId
@@ -47,6 +48,7 @@ class Mesh:
     token_issuers: tuple[TokenIssuer, ...] = ()
     assertions: tuple[Assertion, ...] = ()
     examples: tuple[Example, ...] = ()
+    certificates: CertificateTerms | None = None
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 

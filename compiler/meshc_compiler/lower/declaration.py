@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable
 
 from meshc_compiler.finding import Findings
+from meshc_compiler.ir.certificate import CertificateTerms
 from meshc_compiler.ir.identity import SpiffeId, is_trust_domain
 from meshc_compiler.ir.mesh import INGRESS
 from meshc_compiler.ir.workload import External, Protocol, Service, ServicePort, TlsOrigination, TlsVersion, Workload
+from meshc_compiler.lower.certificate import lower_certificates
 from meshc_compiler.lower.field import Fields, as_word, check_label, duplicate, wrong_type
 from meshc_compiler.resolve.peer import Landscape
 from meshc_compiler.resolve.symbol import SymbolKind, SymbolTable
@@ -27,7 +29,7 @@ EDITION = 2026
 DEFAULT_NAMESPACE = "default"
 
 _ROOM_FOR_SUFFIX = len("-mesh")
-_MESH_FIELDS = ("trust-domain", "mtls", "ingress")
+_MESH_FIELDS = ("trust-domain", "mtls", "ingress", "certificates")
 _SERVICE_FIELDS = (
     "port",
     "ports",
@@ -54,6 +56,7 @@ class MeshHead:
     ingress_namespace: str
     ingress_account: str
     names_ingress: bool
+    certificates: CertificateTerms | None = None
     origin: Span | None
 
 
@@ -105,12 +108,14 @@ def lower_head(statements: Iterable[AnyStatement], findings: Findings, beginning
             findings.add(units.UNKNOWN_WORD, f"`mtls` is `strict`, not `{word}`", mode.span)
     gateway = fields.block_of("ingress", "ingress { namespace: edge }")
     inner = Fields(gateway, "`ingress`", ("namespace", "service-account"), findings) if gateway else None
+    certificates = fields.block_of("certificates", "certificates { life: 24h, renew-before: 8h }")
     return MeshHead(
         name=first.name.text,
         trust_domain=_trust_domain(fields, first, findings),
         ingress_namespace=(inner and inner.label("namespace")) or INGRESS,
         ingress_account=(inner and inner.label("service-account")) or INGRESS,
         names_ingress=gateway is not None,
+        certificates=None if certificates is None else lower_certificates(certificates, findings),
         origin=first.span,
     )
 

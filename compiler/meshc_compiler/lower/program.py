@@ -74,6 +74,7 @@ def lower_program(program: Program) -> tuple[LoweredProgram, tuple[Diagnostic, .
         port_settings=sentences.settings.ports,
         assertions=tuple(sorted(sentences.assertions, key=lambda claim: (claim.text, claim.because or ""))),
         examples=tuple(sorted(sentences.examples, key=_example_order)),
+        certificates=head.certificates,
         origin=head.origin,
     )
     lowered = LoweredProgram(mesh=mesh, sites=sentences.rules.sites, repeated=tuple(sentences.rules.repeated))

@@ -68,3 +68,29 @@ FOREIGN_TRUST_DOMAIN = Code(
     bad=_MESH + 'service api { port: 8080/http }\nallow "spiffe://other.example/ns/old/sa/job" -> api : GET /**\n',
     good=_MESH + 'service api { port: 8080/http }\nallow "spiffe://shop.example/ns/old/sa/job" -> api : GET /**\n',
 )
+
+CERTIFICATE_LIFE = Code(
+    id="MSH607",
+    name="certificate-life",
+    severity=Severity.ERROR,
+    summary="a renewal window that is as long as the certificate's life",
+    why=(
+        "A certificate is issued anew once less than `renew-before` of its life is left. If that is always so, every "
+        "build issues every certificate, and no sidecar ever has one that lasts."
+    ),
+    bad='mesh shop {\n  trust-domain: "shop.example"\n  certificates { life: 24h, renew-before: 48h }\n}\n',
+    good='mesh shop {\n  trust-domain: "shop.example"\n  certificates { life: 24h, renew-before: 8h }\n}\n',
+)
+
+NARROW_RENEWAL = Code(
+    id="MSH608",
+    name="narrow-renewal-window",
+    severity=Severity.WARNING,
+    summary="a renewal window that leaves no time to notice a failure",
+    why=(
+        "When the last certificate ends, every call of its workload fails at once. The window is the time in which "
+        "somebody can notice that renewals fail and mend it: less than a tenth of the life is very little."
+    ),
+    bad='mesh shop {\n  trust-domain: "shop.example"\n  certificates { life: 2160h, renew-before: 24h }\n}\n',
+    good='mesh shop {\n  trust-domain: "shop.example"\n  certificates { life: 2160h, renew-before: 720h }\n}\n',
+)
