@@ -145,7 +145,9 @@ class _DirectiveReader:
             if code is not None:
                 named.append(NamedCode(code, span))
                 continue
-            kind = CODES if word.upper().startswith("MSH") else by_name
+            # A wrong digit is meant for a code of the same family.
+            family = word.upper()[: len("MSH4")]
+            kind = [id_ for id_ in CODES if id_.startswith(family)] if family.startswith("MSH") else by_name
             help_line, fixes = did_you_mean(word, kind, span)
             message = f"there is no diagnostic `{word}`"
             help_line = help_line or "`meshc explain` lists them all"

@@ -200,6 +200,41 @@ def test_long_lines_are_cut_around_the_mark() -> None:
     assert code.endswith("…")
 
 
+def test_the_primary_place_is_the_one_that_is_seen_on_a_long_line() -> None:
+    source = SourceText("a.mesh", "FIRST" + "x" * 300_000 + " HERE " + "y" * 300_000 + "\n")
+    fix = Fix(title="t", applicability=Applicability.SAFE, edits=(Edit(at(source, "HERE"), "THERE"),))
+    diagnostic = Diagnostic(
+        code=WARNING, message="m", primary=at(source, "HERE"), related=(Label(at(source, "FIRST"), "r"),), fixes=(fix,)
+    )
+    lines = shown(diagnostic, Terminal(width=80)).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    code, marks = lines[3], lines[4]
+    assert code[marks.index("^") : marks.rindex("^") + 1] == "HERE"
+    removed, added = (next(line for line in lines if line.startswith(f"  1 {sign} ")) for sign in "-+")
+    assert "x HERE y" in removed
+    assert "x THERE y" in added
+
+
+def test_windows_line_ends_are_no_part_of_a_line() -> None:
+    source = SourceText("a.mesh", "allow a\r\n\tdeny b\r\n")
+    fix = Fix(title="t", applicability=Applicability.SAFE, edits=(Edit(at(source, "b"), "c"),))
+    diagnostic = Diagnostic(code=WARNING, message="m", primary=source.span(6, 17), fixes=(fix,))
+    assert shown(diagnostic) == dedent(
+        """
+        warning[MSH900] odd-thing: m
+         --> a.mesh:1:7
+        1 | allow a
+          |       ^
+        2 |     deny b
+          |     ^^^^^^
+        fix: t
+          2 -     deny b
+          2 +     deny c
+        explain: meshc explain MSH900
+        """
+    )
+
+
 def test_help_is_wrapped_to_the_width_of_a_terminal_only() -> None:
     source = SourceText("a.mesh", "x\n")
     diagnostic = Diagnostic(code=WARNING, message="m", primary=source.span(0, 1), help="word " * 40)

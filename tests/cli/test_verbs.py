@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from meshc_lang.codes import CODES
 from support.meshc_command import ROOT, invoke, run
 
 GOOD = """\
@@ -428,6 +429,50 @@ def test_the_bytes_of_a_build_do_not_depend_on_the_process(folder: Path) -> None
     )
     assert one == two
     assert len(one) > 20
+
+
+def test_explain_lists_a_family_and_prints_all(folder: Path) -> None:
+    for family in ("MSH3", "msh3xx", "3xx"):
+        listed = invoke("explain", family).stdout
+        assert "MSH302 redundant-allow" in listed
+        assert "MSH4" not in listed
+    assert "MSH411" in invoke("explain", "MSH41").stdout
+    everything = invoke("explain", "--all").stdout
+    for code in CODES.values():
+        assert invoke("explain", code.name).stdout in everything
+    assert invoke("explain", "--all", "MSH302").exit_code == 2
+
+
+def test_explain_as_json(folder: Path) -> None:
+    (one,) = json.loads(invoke("explain", "redundant-allow", "--format", "json").stdout)["codes"]
+    code = CODES["MSH302"]
+    assert one == {
+        "code": "MSH302",
+        "name": "redundant-allow",
+        "severity": "warning",
+        "family": "authorisation",
+        "summary": code.summary,
+        "why": code.why,
+        "bad": code.bad,
+        "good": code.good,
+    }
+    every = json.loads(invoke("explain", "--all", "--format", "json").stdout)["codes"]
+    assert [entry["code"] for entry in every] == sorted(CODES)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("redundant-alow", "; did you mean `redundant-allow`?"),
+        ("MSH320", "; did you mean `MSH302`"),
+        ("MSH", "; `meshc explain` lists them all"),
+        ("nothing-of-the-kind", "; `meshc explain` lists them all"),
+    ],
+)
+def test_explain_of_what_is_unknown_says_what_may_be_meant(folder: Path, wrong: str, meant: str) -> None:
+    result = invoke("explain", wrong)
+    assert result.exit_code == 2
+    assert f"there is no diagnostic `{wrong}`{meant}" in result.output
 
 
 def test_explain_prints_pages_and_the_list(folder: Path) -> None:

@@ -10,6 +10,8 @@ from meshc_lang.source import SourceText, Span
 
 _WIDEST_LINE = 160
 """How much of a line is shown where nobody counts columns."""
+_MOST_CHARACTERS = 2_000
+"""Of a longer line a stretch of about that length is looked at."""
 _MOST_LINES_MARKED = 4
 """A longer span is shown by its first and last line."""
 
@@ -75,13 +77,14 @@ def _split(source: SourceText, mark: Mark) -> Iterator[tuple[int, _LineMark]]:
     if last.line > first.line and last.column == 1:  # the span ends with a line break: that line is not meant
         last = source.position(max(mark.span.end - 1, mark.span.start))
     if first.line == last.line:
-        yield first.line, _LineMark(first.column - 1, max(last.column - 1, first.column), mark.label, mark)
+        end = min(last.column - 1, len(source.line(first.line)))  # a carriage return is no part of its line
+        yield first.line, _LineMark(first.column - 1, max(end, first.column), mark.label, mark)
         return
     numbers = range(first.line, last.line + 1)
     for number in numbers if len(numbers) <= _MOST_LINES_MARKED else (first.line, last.line):
         text = source.line(number)
         start = first.column - 1 if number == first.line else len(text) - len(text.lstrip())
-        end = last.column - 1 if number == last.line else len(text.rstrip())
+        end = min(last.column - 1, len(text)) if number == last.line else len(text.rstrip())
         if end > start:
             yield number, _LineMark(start, end, mark.label if number == first.line else "", mark)
 
@@ -89,7 +92,14 @@ def _split(source: SourceText, mark: Mark) -> Iterator[tuple[int, _LineMark]]:
 def _marked_line(
     source: SourceText, number: int, parts: list[_LineMark], gutter: int, terminal: Terminal
 ) -> Iterator[str]:
-    shown, columns = _show(source.line(number), min(part.start for part in parts), gutter, terminal)
+    line, offset = source.line(number), 0
+    # The primary place is the one that has to be seen.
+    focus = min(part.start for part in parts if part.mark.primary is any(other.mark.primary for other in parts))
+    if len(line) > _MOST_CHARACTERS:
+        offset = max(focus - _MOST_CHARACTERS // 2, 0)
+        line = line[offset : offset + _MOST_CHARACTERS]
+        parts = [_moved(part, offset, len(line)) for part in parts]
+    shown, columns = _show(line, focus - offset, gutter, terminal)
     yield _source_line(number, shown, gutter, terminal)
     placed: list[_Placed] = []
     for part in parts:
@@ -101,8 +111,20 @@ def _marked_line(
         yield f"{margin} {row}".rstrip()
 
 
+def _moved(part: _LineMark, offset: int, length: int) -> _LineMark:
+    """Return a mark on a stretch of its line; one that lies outside of it stands at its edge."""
+    start = min(max(part.start - offset, 0), length)
+    return _LineMark(start, min(max(part.end - offset, start + 1), length + 1), part.label, part.mark)
+
+
 def _source_line(number: int, shown: str, gutter: int, terminal: Terminal) -> str:
     return f"{terminal.paint(f'{number:>{gutter}} |', Ink.FRAME)} {shown}".rstrip()
+
+
+def window(line: str, focus: int, gutter: int, terminal: Terminal) -> str:
+    """Return a line as it is shown, cut to the width around a character of it."""
+    offset = max(focus - _MOST_CHARACTERS // 2, 0) if len(line) > _MOST_CHARACTERS else 0
+    return _show(line[offset : offset + _MOST_CHARACTERS], focus - offset, gutter, terminal)[0]
 
 
 def _show(line: str, focus: int, gutter: int, terminal: Terminal) -> tuple[str, list[int]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Collection, Iterator
 
+from meshc.render.json import document
 from meshc.render.terminal import Ink, Terminal
 from meshc.render.text import INK
 from meshc_lang.codes import CODES, FAMILIES, Code
@@ -23,15 +25,12 @@ def code_page(code: Code, terminal: Terminal) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def code_list(terminal: Terminal) -> str:
-    """Return every code by family, one a line."""
-    width = max((len(code.name) for code in CODES.values()), default=0)
+def code_list(terminal: Terminal, chosen: Collection[Code] = tuple(CODES.values())) -> str:
+    """Return codes by family, one a line."""
+    width = max((len(code.name) for code in chosen), default=0)
     lines: list[str] = []
-    for module, title in FAMILIES:
-        codes = sorted(
-            {code.id: code for code in vars(module).values() if isinstance(code, Code)}.values(),
-            key=lambda code: code.id,
-        )
+    for title, family in families():
+        codes = [code for code in family if code in chosen]
         if codes:
             lines += ["", terminal.paint(title[0].upper() + title[1:], Ink.STRONG)]
             lines += [
@@ -39,6 +38,33 @@ def code_list(terminal: Terminal) -> str:
                 for code in codes
             ]
     return "\n".join(lines[1:]) + "\n"
+
+
+def codes_document(chosen: Collection[Code]) -> str:
+    """Return codes with all that their pages say as JSON, in the order of their ids."""
+    title_of = {code.id: title for title, family in families() for code in family}
+    return document(
+        codes=[
+            {
+                "code": code.id,
+                "name": code.name,
+                "severity": code.severity.value,
+                "family": title_of[code.id],
+                "summary": code.summary,
+                "why": code.why,
+                "bad": code.bad or None,
+                "good": code.good or None,
+            }
+            for code in sorted(chosen, key=lambda code: code.id)
+        ]
+    )
+
+
+def families() -> Iterator[tuple[str, list[Code]]]:
+    """Yield the titles of the families with their codes by id."""
+    for module, title in FAMILIES:
+        codes = {code.id: code for code in vars(module).values() if isinstance(code, Code)}
+        yield title, [codes[id_] for id_ in sorted(codes)]
 
 
 def _sentence(text: str) -> str:

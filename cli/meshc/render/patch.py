@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshc.render.excerpt import window
 from meshc.render.terminal import Ink, Terminal
 from meshc_lang.diagnostic import Edit
 from meshc_lang.source import SourceText
@@ -26,34 +27,45 @@ def patch_lines(
     lines: list[tuple[str, Ink]] = []
     for source, own in by_source.values():
         if len(by_source) > 1:
-            lines.append((source.path, Ink.FAINT))
-        lines += _changes(source, own, both)
+            lines.append((terminal.safe(source.path), Ink.FAINT))
+        lines += _changes(source, own, both, terminal)
     # A count of one line would be as long as that line.
     shown = len(lines) if most is None or len(lines) <= most + 1 else most
     for text, ink in lines[:shown]:
-        yield terminal.paint(terminal.safe(text.replace("\t", "    ")), ink)
+        yield terminal.paint(text, ink)
     if len(lines) > shown:
         yield terminal.paint(f"and {len(lines) - shown} lines more", Ink.FAINT)
 
 
-def _changes(source: SourceText, edits: list[Edit], both: bool) -> Iterator[tuple[str, Ink]]:
+def _changes(source: SourceText, edits: list[Edit], both: bool, terminal: Terminal) -> Iterator[tuple[str, Ink]]:
     for first, last, group in _by_lines(source, edits):
         start = source.line_starts[first - 1]
         end = source.line_starts[last - 1] + len(source.line(last))
         new = source.text[start:end]
         for edit in sorted(group, key=lambda edit: edit.span.start, reverse=True):
             new = new[: edit.span.start - start] + edit.text + new[edit.span.end - start :]
-        old_lines = source.text[start:end].splitlines()
-        new_lines = new.splitlines()
+        old_lines, new_lines = _lines(source.text[start:end]), _lines(new)
         while old_lines and new_lines and old_lines[0] == new_lines[0]:
             del old_lines[0], new_lines[0]
             first += 1
         while old_lines and new_lines and old_lines[-1] == new_lines[-1]:
             del old_lines[-1], new_lines[-1]
+        focus = _first_difference(old_lines[0], new_lines[0]) if old_lines and new_lines else 0
+        width = len(str(first + max(len(old_lines), len(new_lines))))
         for offset, line in enumerate(old_lines if both or len(new_lines) < len(old_lines) else ()):
-            yield f"{first + offset} - {line}", Ink.REMOVED
+            yield f"{first + offset} - {window(line, focus, width + 2, terminal)}", Ink.REMOVED
         for offset, line in enumerate(new_lines):
-            yield f"{first + offset} + {line}", Ink.ADDED
+            yield f"{first + offset} + {window(line, focus, width + 2, terminal)}", Ink.ADDED
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines of a text, counted as everywhere; the empty one behind the last line break is none."""
+    lines = [line.rstrip("\r") for line in text.split("\n")]
+    return lines[:-1] if not lines[-1] else lines
+
+
+def _first_difference(one: str, other: str) -> int:
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _by_lines(source: SourceText, edits: list[Edit]) -> Iterator[tuple[int, int, list[Edit]]]:
