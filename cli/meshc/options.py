@@ -13,6 +13,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_PROGRAM = "."
 
+WATCHABLE = ("text", "json")
+"""The formats in which one run after the other can be told; JSON is a line for each."""
+
 
 def program_argument(function: F) -> F:
     """Add PROGRAM: directories and files, the working directory if there are none."""
@@ -63,6 +66,21 @@ def finding_options(function: F) -> F:
     return click.option("--strict", is_flag=True, help="Fail on warnings too: short for --fail-level warning.")(
         function
     )
+
+
+def watch_option(function: F) -> F:
+    """Add `--watch`."""
+    return click.option(
+        "--watch", is_flag=True, help="Run again whenever a file of the program changes, until Ctrl-C."
+    )(function)
+
+
+def require_watchable(format_: str, *others: str) -> None:
+    """Refuse what does not go with `--watch`: a format that is one document for one run, and the options named."""
+    if format_ not in WATCHABLE:
+        raise click.UsageError(f"`--watch` goes with `--format {'` or `'.join(WATCHABLE)}`, not `{format_}`")
+    for other in others:
+        raise click.UsageError(f"`--watch` and `{other}` do not go together")
 
 
 def _or_here(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:

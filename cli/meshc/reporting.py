@@ -34,11 +34,18 @@ class Reporting:
     one_line: bool = False
 
     @staticmethod
-    def of(format_: str, fail_level: str, strict: bool, max_errors: int, verbose: bool = False) -> Reporting:
+    def of(
+        format_: str,
+        fail_level: str = "error",
+        strict: bool = False,
+        max_errors: int = 50,
+        verbose: bool = False,
+        one_line: bool = False,
+    ) -> Reporting:
         """Read the options of a verb."""
         level = Severity.WARNING if strict and fail_level == "error" else Severity(fail_level)
         form = next(form for form in FORMS if form == format_)
-        return Reporting(form=form, fail_level=level, most=max_errors, verbose=verbose)
+        return Reporting(form=form, fail_level=level, most=max_errors, verbose=verbose, one_line=one_line)
 
     @property
     def failing(self) -> frozenset[Severity]:

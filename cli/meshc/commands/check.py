@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meshc.options import finding_options, findings_format_option, program_argument
+from meshc.options import finding_options, findings_format_option, program_argument, require_watchable, watch_option
 
 if TYPE_CHECKING:
     from meshc.reporting import Reporting
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--fix", is_flag=True, help="Apply the fixes that are safe, and tell what remains.")
 @click.option("--unsafe", is_flag=True, help="With --fix or --diff: also fixes that may change what the program means.")
 @click.option("--diff", is_flag=True, help="Write nothing; print what --fix would change, and fail if anything would.")
+@watch_option
 def command(
     program: tuple[str, ...],
     format_: str,
@@ -32,6 +33,7 @@ def command(
     fix: bool,
     unsafe: bool,
     diff: bool,
+    watch: bool,
 ) -> None:
     """Find every mistake in a program, and prove its asserts.
 
@@ -44,7 +46,13 @@ def command(
         raise click.UsageError("`--unsafe` goes with `--fix` or `--diff`")
     if diff and format_ != "text":
         raise click.UsageError("`--diff` prints a patch: it goes with no `--format`")
-    reporting = Reporting.of(format_, fail_level, strict, max_errors, verbose)
+    if watch:
+        require_watchable(format_, *(["--fix"] if fix else []), *(["--diff"] if diff else []))
+    reporting = Reporting.of(format_, fail_level, strict, max_errors, verbose, one_line=watch)
+    if watch:
+        from meshc.watching import watch_program
+
+        watch_program(program, lambda: compile_paths(program), lambda result: _tell(result, reporting), reporting)
     if fix or diff:
         raise click.exceptions.Exit(_fix(program, reporting, unsafe=unsafe, diff=diff))
     raise click.exceptions.Exit(_tell(compile_paths(program), reporting))

@@ -3,35 +3,60 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from meshc.options import findings_format_option, program_argument
+from meshc.options import findings_format_option, program_argument, require_watchable, watch_option
+
+if TYPE_CHECKING:
+    from meshc.reporting import Reporting
+    from meshc_compiler.pipeline import CompileResult
 
 
 @click.command("test")
 @program_argument
 @findings_format_option
 @click.option("--quiet", "-q", is_flag=True, help="Show only the cases that fail.")
-def command(program: tuple[str, ...], format_: str, quiet: bool) -> None:
+@watch_option
+def command(program: tuple[str, ...], format_: str, quiet: bool, watch: bool) -> None:
     """Run the test blocks of a program against the meaning of its policy.
 
     Exit status: 0 if every case is as expected, 1 if one is not or the program has errors.
     """
-    from meshc.compiling import mesh_or_exit
+    from meshc.compiling import compile_paths
+    from meshc.reporting import Reporting
+
+    if watch:
+        require_watchable(format_)
+    reporting = Reporting.of(format_, one_line=watch)
+
+    def run() -> CompileResult:
+        return compile_paths(program)
+
+    if watch:
+        from meshc.watching import watch_program
+
+        watch_program(program, run, lambda result: _test(result, reporting, quiet), reporting)
+    raise click.exceptions.Exit(_test(run(), reporting, quiet))
+
+
+def _test(result: CompileResult, reporting: Reporting, quiet: bool) -> int:
+    """Run the cases of a program, tell what came of them, and return the exit status."""
     from meshc.render.terminal import terminal_of
     from meshc.render.test_report import test_document, test_findings, test_text
-    from meshc.reporting import Reporting
     from meshc_compiler.examples import run_examples
 
-    reporting = Reporting.of(format_, "error", strict=False, max_errors=50)
-    index = mesh_or_exit(program, reporting)
+    index = result.index
+    if index is None or not result.buildable:
+        reporting.tell_result(result)
+        return 1
     cases = run_examples(index)
     match reporting.form:
         case "text":
             told = test_text(cases, terminal_of(sys.stdout), quiet=quiet)
         case "json":
-            told = test_document(index, cases)
+            told = test_document(index, cases, one_line=reporting.one_line)
         case "junit":
             from meshc.render.junit import junit_of_cases
 
@@ -39,4 +64,4 @@ def command(program: tuple[str, ...], format_: str, quiet: bool) -> None:
         case _:
             told = reporting.document(test_findings(cases))
     click.echo(told, nl=False)
-    raise click.exceptions.Exit(0 if all(case.passed for case in cases) else 1)
+    return 0 if all(case.passed for case in cases) else 1

@@ -61,7 +61,7 @@ def test_findings(cases: tuple[CaseResult, ...]) -> tuple[Diagnostic, ...]:
     )
 
 
-def test_document(index: MeshIndex, cases: tuple[CaseResult, ...]) -> str:
+def test_document(index: MeshIndex, cases: tuple[CaseResult, ...], *, one_line: bool) -> str:
     """Return the cases as JSON. Coverage counts rules and routes: all, and those that decide some case."""
     rules = {(rule.callee, rule.port, rule.id) for rule in index.mesh.rules}
     routes = {(route.service, route.port, rule.id) for route in index.mesh.routes for rule in route.rules}
@@ -74,6 +74,7 @@ def test_document(index: MeshIndex, cases: tuple[CaseResult, ...]) -> str:
         if route.service == case.decision.request.callee and case.decision.route_rule in route.rules
     }
     return document(
+        one_line=one_line,
         cases=[
             {
                 "name": case.name,
