@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
+from meshc.main import run
 
-from meshc.main import main
-
-sys.exit(main())
+run()

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from meshc.compiling import today
+from meshc.render.count import counted
 from meshc.render.difference import difference
 from meshc.render.terminal import Ink, terminal_of
-from meshc.render.text import counted
 from meshc.replacing import replace_file
 from meshc.reporting import Reporting
 from meshc_backends.finding import finding, reason_of

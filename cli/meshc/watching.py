@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import click
 
+from meshc.render.count import counted
 from meshc.render.terminal import Ink, Terminal, terminal_of
-from meshc.render.text import counted
 
 if TYPE_CHECKING:
     from meshc.reporting import Reporting

@@ -9,7 +9,6 @@ what engines read differently (inline flags, `\b`, POSIX classes, a bare `{`, ne
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterator
 from enum import Enum
 from functools import lru_cache
@@ -24,8 +23,9 @@ LONGEST = 1000
 _DEEPEST = 50
 _MOST_PARTS = 5000
 _VISIBLE = frozenset(map(chr, range(0x21, 0x7F)))
-_DIGITS = frozenset(string.digits)
-_WORD = frozenset(string.ascii_letters + string.digits + "_")
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_DIGITS = frozenset("0123456789")
+_WORD = frozenset(_LETTERS + "0123456789_")
 _SPACES = frozenset(" \t\n\f\r")
 
 BEYOND = "\x80"
@@ -65,7 +65,7 @@ class Subject(Enum):
     )
 
 
-_PREFERRED = "a0A-_." + string.ascii_lowercase + string.digits + string.ascii_uppercase
+_PREFERRED = "a0A-_." + "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +253,7 @@ class _Reader:
             return named
         if character in _DIGITS:
             raise _RefusedError("RE2 has no back-references", start)
-        if character in string.punctuation:
+        if "!" <= character <= "~" and not character.isalnum():
             return frozenset({character})
         if character in "bBAzZG":
             raise _RefusedError(f"`\\{character}` is not taken: the whole {self.alphabet.what} must match", start)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -88,7 +87,7 @@ class Diagnostic:
         Two findings may have the same; `fingerprints` tells them apart.
         """
         parts = (self.code.id, self.subject, self.message, " ".join(self.primary.text.split()))
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+        return _digest("\0".join(parts))
 
 
 def has_errors(diagnostics: tuple[Diagnostic, ...] | list[Diagnostic]) -> bool:
@@ -114,5 +113,11 @@ def fingerprints(diagnostics: Sequence[Diagnostic]) -> tuple[str, ...]:
     for diagnostic in diagnostics:
         own = diagnostic.fingerprint
         number = seen[own] = seen.get(own, 0) + 1
-        told.append(own if number == 1 else hashlib.sha256(f"{own}\0{number}".encode()).hexdigest()[:32])
+        told.append(own if number == 1 else _digest(f"{own}\0{number}"))
     return tuple(told)
+
+
+def _digest(text: str) -> str:
+    import hashlib  # here, since a check without findings needs none: 3 ms
+
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

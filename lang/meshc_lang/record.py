@@ -2,7 +2,7 @@
 
 `dataclasses.dataclass` compiles half a dozen methods for each class, 0.6 ms of work for one of five fields, and a check
 of one file imports 150 classes. Here all classes share their methods but for `__init__`, which is compiled when the
-first instance is made. Slots are set by their descriptors, so making an instance takes two thirds of the time.
+instances become more than a few. Slots are set by their descriptors, so making one takes two thirds of the time.
 `dataclasses.fields`, `replace` and `is_dataclass` work, and either kind of class may inherit from the other.
 """
 
@@ -19,6 +19,10 @@ __all__ = ["dataclass", "field"]
 T = TypeVar("T")
 
 _Fields = dict[str, "Field[Any]"]
+_Slots = tuple[dict[str, Any], dict[str, Callable[[Any, Any], None]]]
+
+_FEW = 12
+"""So many instances cost less to make one by one than an `__init__` to compile; a short run makes fewer of most."""
 
 
 class _Params(NamedTuple):
@@ -79,7 +83,21 @@ def _process(cls: type[T], params: _Params) -> type[T]:
         if params.frozen:
             space |= {"__getstate__": _get_state, "__setstate__": _set_state}
 
+    slots: _Slots | None = None
+    plain = all(one.init and one.default_factory is MISSING for one in every) and not hasattr(cls, "__post_init__")
+    left = _FEW if params.frozen and params.slots and plain else 0
+
     def __init__(self: Any, *values: Any, **named: Any) -> None:  # noqa: N807
+        nonlocal left, slots
+        if left and not values:
+            left -= 1
+            slots = slots or _slots(made)
+            defaults, setters = slots
+            given = defaults | named
+            if given.keys() == setters.keys():
+                for name, store in setters.items():
+                    store(self, given[name])
+                return
         init = _compile_init(made, params)
         setattr(made, "__init__", init)  # noqa: B010 -- mypy takes the plain form for a mistake
         init(self, *values, **named)
@@ -94,6 +112,21 @@ def _process(cls: type[T], params: _Params) -> type[T]:
     remake: Any = type(cls)
     made: type[T] = remake(cls.__name__, cls.__bases__, space)
     return made
+
+
+def _slots(cls: type) -> _Slots:
+    """Return the defaults of a class's fields, and what stores each."""
+    fields: _Fields = cls.__dataclass_fields__  # type: ignore[attr-defined]
+    defaults = {name: one.default for name, one in fields.items() if one.default is not MISSING}
+    return defaults, {name: _setter(cls, name) for name in fields}
+
+
+def _setter(cls: type, name: str) -> Callable[[Any, Any], None]:
+    slot: Any = getattr(cls, name, None)
+    if hasattr(slot, "__set__"):
+        store: Callable[[Any, Any], None] = slot.__set__
+        return store
+    return lambda self, value: object.__setattr__(self, name, value)
 
 
 def _own_fields(space: dict[str, Any], annotations: dict[str, str], kw_only: bool) -> _Fields:

@@ -10,7 +10,7 @@ import binascii
 import marshal
 import os
 import sys
-from pathlib import Path
+from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
 from meshc_lang.grammar_cache import grammar_cache
@@ -35,7 +35,8 @@ _FORMAT = 1
 """Goes up with every change of what `table_maker` writes."""
 
 _HEAD = b"meshc tables\n"
-_HERE = Path(__file__).parent / "grammar"
+# Not `pathlib`, here and in what else a check of a sound program imports: it takes 8 ms, most of it for URLs.
+_HERE = os.path.join(os.path.dirname(__file__), "grammar")
 
 
 class Tables(NamedTuple):
@@ -56,7 +57,8 @@ class Tables(NamedTuple):
 
 def grammar_text() -> str:
     """Return the grammar in Lark's notation: the normative syntax of the language."""
-    return (_HERE / "mesh.lark").read_text(encoding="utf-8")
+    with open(os.path.join(_HERE, "mesh.lark"), encoding="utf-8") as file:
+        return file.read()
 
 
 def load_tables() -> Tables:
@@ -80,18 +82,21 @@ def packed(grammar: str, tables: Tables) -> bytes:
     return _HEAD + binascii.crc32(content).to_bytes(4, "big") + content
 
 
-def _places(*, writing: bool = False) -> list[Path]:
+def _places(*, writing: bool = False) -> Iterator[str]:
     """Where tables may be, or may be written; whoever can write beside the grammar could change the grammar as well."""
-    places = [] if writing else [_HERE / "mesh.tables"]
+    if not writing:
+        yield os.path.join(_HERE, "mesh.tables")
     if sys.pycache_prefix is None and not (writing and sys.dont_write_bytecode):
-        places.append(_HERE / "__pycache__" / "mesh.tables")
+        yield os.path.join(_HERE, "__pycache__", "mesh.tables")
     cache = grammar_cache()
-    return places if cache is None else [*places, cache]
+    if cache is not None:
+        yield cache
 
 
-def _read(path: Path, grammar: str) -> Tables | None:
+def _read(path: str, grammar: str) -> Tables | None:
     try:
-        content = path.read_bytes()
+        with open(path, "rb") as file:
+            content = file.read()
     except OSError:
         return None
     start = len(_HEAD) + 4
@@ -102,15 +107,15 @@ def _read(path: Path, grammar: str) -> Tables | None:
     return Tables._make(fields) if form == _FORMAT and of == grammar else None
 
 
-def _write(path: Path, content: bytes) -> bool:
+def _write(path: str, content: bytes) -> bool:
     """Write a file whole or not at all: another process may be reading it."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    unfinished = f"{path}.{os.getpid()}"
     try:
-        path.parent.mkdir(exist_ok=True)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        unfinished.replace(path)
+        os.replace(unfinished, path)
     except OSError:
         return False
     return True

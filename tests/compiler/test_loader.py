@@ -105,6 +105,60 @@ def test_links_stay_inside_the_program(tmp_path: Path) -> None:
     }
 
 
+def test_a_program_of_too_many_files_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader, "MOST_FILES", 3)
+    files = {f"{name}.mesh": GROUP for name in "abc"}
+    program, diagnostics = load((".",), MemoryReader(files))
+    assert (len(program.files), diagnostics) == (3, ())
+    program, diagnostics = load((".",), MemoryReader(files | {"d.mesh": GROUP}))
+    assert (program.files, program.incomplete) == ((), True)
+    assert [one.message for one in diagnostics] == ["the program has 4 files, and more than 3 are not read"]
+
+
+def test_a_program_that_is_too_large_in_all_is_read_up_to_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader, "LARGEST_PROGRAM", 2 * len(GROUP))
+    program, diagnostics = load((".",), MemoryReader({f"{name}.mesh": GROUP for name in "abcd"}))
+    assert (names(program), program.incomplete) == (["a.mesh", "b.mesh"], True)
+    assert told(diagnostics) == ["MSH086 c.mesh"]
+
+
+def test_a_directory_of_too_many_things_is_not_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader, "MOST_ENTRIES", 5)
+    written(tmp_path, {"a.mesh": GROUP, **{f"b/{number}.txt": "" for number in range(5)}})
+    program, diagnostics = load((".",), DiskReader(tmp_path))
+    assert (program.files, told(diagnostics)) == ((), ["MSH086 ."])
+
+
+def test_directories_are_followed_so_deep_and_no_deeper(tmp_path: Path) -> None:
+    depth = loader.DEEPEST_DIRECTORY
+    written(tmp_path, {"d/" * depth + "a.mesh": GROUP})
+    program, diagnostics = load((".",), DiskReader(tmp_path))
+    assert (len(program.files), diagnostics) == (1, ())
+    written(tmp_path, {"d/" * (depth + 1) + "b.mesh": GROUP})
+    program, diagnostics = load((".",), DiskReader(tmp_path))
+    assert (len(program.files), told(diagnostics)) == (1, ["MSH087 " + "d/" * depth + "d"])
+
+
+def test_what_is_no_file_at_all_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.mesh").mkdir()
+    (tmp_path / "null.mesh").symlink_to("/dev/null")
+    (tmp_path / "itself.mesh").symlink_to("itself.mesh")
+    _, diagnostics = load((".", "/dev/null", "/dev/zero"), DiskReader(tmp_path))
+    assert sorted(told(diagnostics)) == [
+        "MSH080 /dev/null",
+        "MSH080 /dev/zero",
+        "MSH085 itself.mesh",
+        "MSH085 null.mesh",
+    ]
+
+
+def test_names_that_are_no_text_are_passed_over(tmp_path: Path) -> None:
+    written(tmp_path, {"a.mesh": GROUP, "bell\a.mesh": GROUP})
+    (tmp_path / os.fsdecode(b"\xff.mesh")).write_text(GROUP)
+    program, diagnostics = load((".",), DiskReader(tmp_path))
+    assert (names(program), diagnostics) == (["a.mesh"], ())
+
+
 def test_odd_paths_do_not_raise(tmp_path: Path) -> None:
     _, diagnostics = load(("\0", "a\nb", "x" * 5000), DiskReader(tmp_path))
     assert [one.code.id for one in diagnostics] == ["MSH084"] * 3

@@ -60,7 +60,7 @@ def command(
 
 def _fix(program: tuple[str, ...], reporting: Reporting, *, unsafe: bool, diff: bool) -> int:
     from meshc.fixing import fixed, show_fixes, write_fixes
-    from meshc.render.text import counted
+    from meshc.render.count import counted
 
     fixing = fixed(program, unsafe=unsafe)
     if diff:
@@ -83,7 +83,7 @@ def _tell(result: CompileResult, reporting: Reporting, *notes: str) -> int:
 
 
 def _clean(mesh: Mesh) -> str:
-    from meshc.render.text import counted
+    from meshc.render.count import counted
 
     parts = [
         counted(len(mesh.services), "service"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from meshc.render.count import counted
 from meshc.render.terminal import Ink, Terminal
-from meshc.render.text import counted
 
 if TYPE_CHECKING:
     from meshc_backends.build import BuildResult

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from meshc.render.count import counted
 from meshc.render.json import document
 from meshc.render.terminal import Ink, Terminal
-from meshc.render.text import counted
 
 if TYPE_CHECKING:
     from meshc.certificates import CertificateFile

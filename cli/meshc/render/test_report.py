@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshc.render.count import counted
 from meshc.render.json import document, span_json
 from meshc.render.terminal import Ink, Terminal
-from meshc.render.text import counted
 from meshc_lang.codes import style
 from meshc_lang.diagnostic import Diagnostic
 from meshc_lang.source import SourceText

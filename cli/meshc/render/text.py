@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from meshc.render.count import counted
 from meshc.render.excerpt import Mark, excerpt, line_number_width
 from meshc.render.patch import patch_lines
 from meshc.render.terminal import Ink, Terminal
@@ -45,11 +46,6 @@ def summary(diagnostics: tuple[Diagnostic, ...]) -> str:
     """Return the counts in words: `2 errors, 1 warning`; `no findings` where there are none."""
     counts = [(sum(one.severity is severity for one in diagnostics), severity.value) for severity in Severity]
     return ", ".join(counted(count, word) for count, word in counts if count) or "no findings"
-
-
-def counted(count: int, word: str, words: str = "") -> str:
-    """Return a number and its noun: `1 file`, `2 files`."""
-    return f"{count:,} {word if count == 1 else words or word + 's'}"
 
 
 @dataclass(frozen=True, slots=True)

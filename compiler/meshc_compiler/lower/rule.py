@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from meshc_compiler.evaluate import View, holds
 from meshc_compiler.finding import Findings
 from meshc_compiler.ir.match import RequestMatch
@@ -234,6 +232,8 @@ def lower_limit(statement: LimitDecl, resolver: PeerResolver, findings: Findings
     if burst is not None and burst.value != rate.amount:
         words += f" burst {burst.value}"
     if header is not None:
+        import json  # here, since few programs need it and it takes 2 ms to import
+
         words += f" per header {json.dumps(header)}"
     return tuple(
         Limit(

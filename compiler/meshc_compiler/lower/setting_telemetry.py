@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
 from meshc_compiler.finding import Findings
@@ -107,6 +106,8 @@ def _is_address(text: str) -> bool:
     host = found["host"]
     if not host.startswith("["):
         return _HOST.match(host) is not None
+    import ipaddress  # here, since few programs need it and it takes 2 ms to import
+
     try:
         ipaddress.IPv6Address(host[1:-1])
     except ValueError:

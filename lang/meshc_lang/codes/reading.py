@@ -10,6 +10,8 @@ __all__ = [
     "NOT_UTF8",
     "NO_SUCH_FILE",
     "PATH_ESCAPES",
+    "PROGRAM_TOO_DEEP",
+    "PROGRAM_TOO_LARGE",
     "UNREADABLE_FILE",
     "Code",
     "Severity",
@@ -75,5 +77,28 @@ PATH_ESCAPES = Code(
     why=(
         "Symbolic links inside a program must stay inside it: otherwise a program would mean different things on "
         "different machines, and could read what it should not. A link that leads back to itself can't be followed."
+    ),
+)
+
+PROGRAM_TOO_LARGE = Code(
+    id="MSH086",
+    name="program-too-large",
+    severity=Severity.ERROR,
+    summary="the files of a program are more, or larger in all, than the compiler reads",
+    why=(
+        "A program may have 10,000 files and 64 MiB in all, and lie among 100,000 other files: some two million lines. "
+        "Beyond that the directory is most likely the wrong one. The bounds keep a mistake from using up the machine's "
+        "time and memory."
+    ),
+)
+
+PROGRAM_TOO_DEEP = Code(
+    id="MSH087",
+    name="program-too-deep",
+    severity=Severity.ERROR,
+    summary="directories of the program nest deeper than the compiler follows",
+    why=(
+        "Directories may nest 32 deep. Deeper trees are made by programs, not by people, and most often by mistake: a "
+        "copy of a directory into itself. Name the directory in which the program lies."
     ),
 )
