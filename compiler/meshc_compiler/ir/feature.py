@@ -23,7 +23,7 @@ from meshc_compiler.ir.setting import (
     Settings,
 )
 from meshc_compiler.ir.traffic import Fault, Mirror
-from meshc_compiler.ir.workload import External, Service
+from meshc_compiler.ir.workload import External, MtlsMode, Service
 from meshc_lang.record import dataclass, field
 from meshc_lang.source import Span
 
@@ -51,6 +51,7 @@ class Feature(StrEnum):
     MIRROR = "shadow traffic"
     FAULT = "injected faults"
     HEALTH_CHECK = "health checks"
+    PERMISSIVE = "calls without a mesh identity"
     TLS_SERVER_NAME = "another server name for an external"
     TLS_CA = "roots of an external's own"
     TLS_NAMES = "other names in an external's certificate"
@@ -189,6 +190,9 @@ def _of_fault(fault: Fault) -> Asked:
 
 
 def _of_service(service: Service) -> Iterator[Asked]:
+    if service.mtls is MtlsMode.PERMISSIVE:
+        what = f"`mtls: permissive` of `{service.name}`"
+        yield Asked(feature=Feature.PERMISSIVE, what=what, origin=service.mtls_origin)
     if service.health is not None:
         what = f"the `health` of `{service.name}`"
         yield Asked(feature=Feature.HEALTH_CHECK, what=what, origin=service.health.origin)

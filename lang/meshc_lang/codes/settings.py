@@ -52,6 +52,36 @@ SETTING_WITHOUT_EFFECT = Code(
     good=_SHOP + "service db { port: 5432/tcp }\nallow api -> db : tcp\nedge api -> db { idle-timeout: 10m }\n",
 )
 
+INVALID_HEALTH_CHECK = Code(
+    id="MSH230",
+    name="invalid-health-check",
+    severity=Severity.ERROR,
+    summary="a health check that cannot be made on the service's port",
+    why=(
+        "On an `http` port a health check asks for one path, on a `grpc` port it asks the standard health service, on "
+        "others it makes a connection. Of several ports it must be clear which one is asked."
+    ),
+    bad=_SHOP.replace("8080/http", "8080/http, health: /health/**"),
+    good=_SHOP.replace("8080/http", "8080/http, health: /health"),
+)
+
+INVALID_CA_FILE = Code(
+    id="MSH231",
+    name="invalid-ca-file",
+    severity=Severity.ERROR,
+    summary="the file of an external's roots, not named as sidecars find it",
+    why=(
+        "The roots are read by each caller's sidecar, in its container or on its machine, so the path must be a whole "
+        "one: relative to which directory it would be sought there, nobody could say."
+    ),
+    bad=_SHOP
+    + 'external bank { hosts: ["api.bank.example"], port: 443/tls, tls { ca: "bank.pem" } }\n'
+    + "allow api -> bank : GET /**\n",
+    good=_SHOP
+    + 'external bank { hosts: ["api.bank.example"], port: 443/tls, tls { ca: "/etc/meshc/bank.pem" } }\n'
+    + "allow api -> bank : GET /**\n",
+)
+
 INVALID_ADDRESS = Code(
     id="MSH223",
     name="invalid-address",

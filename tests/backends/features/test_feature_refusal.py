@@ -33,7 +33,7 @@ from meshc_compiler.ir.setting import (
     TracePropagation,
 )
 from meshc_compiler.ir.traffic import Fault, Mirror
-from meshc_compiler.ir.workload import External, HealthCheck, TlsOrigination
+from meshc_compiler.ir.workload import External, HealthCheck, MtlsMode, TlsOrigination
 from meshc_compiler.loader import MemoryReader
 from meshc_compiler.pipeline import compile_program
 from meshc_lang.codes.targets import TARGET_LACKS_FEATURE
@@ -151,6 +151,9 @@ def asking(feature: Feature) -> Mesh:
         Feature.FAULT: replace(plain_mesh(), faults=(fault,)),
         Feature.HEALTH_CHECK: replace(
             plain_mesh(), services=(replace(service("api", versions=("v1", "v2")), health=health),)
+        ),
+        Feature.PERMISSIVE: replace(
+            plain_mesh(), services=(replace(service("api", versions=("v1", "v2")), mtls=MtlsMode.PERMISSIVE),)
         ),
         Feature.TLS_SERVER_NAME: with_tls(TlsOrigination(server_name="other.example")),
         Feature.TLS_CA: with_tls(TlsOrigination(ca_file="ca.pem")),
