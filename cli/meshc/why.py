@@ -17,9 +17,9 @@ from meshc_lang.diagnostic import Diagnostic
 from meshc_lang.parser import parse_request
 
 
-def answer_all(index: MeshIndex, requests: tuple[str, ...], form: str) -> int:
+def answer_all(index: MeshIndex, requests: tuple[str, ...], form: str, *, verbose: bool = False) -> int:
     """Explain the requests that were named, with remedies; return 1 if some could not be read."""
-    renderer = ExplanationRenderer(index, terminal_of(sys.stdout))
+    renderer = ExplanationRenderer(index, terminal_of(sys.stdout), verbose=verbose)
     answers = [(text, *explain_text(index, text)) for text in requests]
     if form == "json":
         told = [_as_json(renderer, text, explanation, found) for text, explanation, found in answers]
@@ -31,12 +31,12 @@ def answer_all(index: MeshIndex, requests: tuple[str, ...], form: str) -> int:
     return 1 if problems else 0
 
 
-def answer_stream(index: MeshIndex, lines: Iterable[bytes], form: str) -> int:
+def answer_stream(index: MeshIndex, lines: Iterable[bytes], form: str, *, verbose: bool = False) -> int:
     """Explain one request a line, as they come; empty lines and comments are passed over.
 
     As JSON there is one object a line for every request; one that could not be read has `findings` in it.
     """
-    renderer = ExplanationRenderer(index, terminal_of(sys.stdout))
+    renderer = ExplanationRenderer(index, terminal_of(sys.stdout), verbose=verbose)
     status = 0
     for line in lines:
         text = line.decode("utf-8", "replace").strip()

@@ -31,9 +31,10 @@ from meshc_compiler.ir.match import (
 )
 from meshc_compiler.ir.mesh import INGRESS, MeshIndex
 from meshc_compiler.ir.policy import Effect, Limit, Rule
-from meshc_compiler.ir.route import WHOLE, Destination, RouteRule
+from meshc_compiler.ir.route import REDIRECT_STATUS, WHOLE, Answer, Destination, Redirect, Respond, RouteRule
 from meshc_compiler.ir.setting import NOTHING_STATED, Settings
-from meshc_compiler.ir.workload import ServicePort
+from meshc_compiler.ir.traffic import Fault, Mirror
+from meshc_compiler.ir.workload import HealthCheck, ServicePort
 from meshc_compiler.path import canonical_path, path_matches
 from meshc_compiler.regex import value_matches
 from meshc_lang.record import dataclass
@@ -64,9 +65,10 @@ class Decision:
     """What becomes of a request.
 
     `rules` are those that decide: the allows that match an allowed request, the denies that match a denied one.
-    `status` is what a refused caller sees; None where there is no answer to see (a connection closed) or the request is
-    allowed.
-    `path` is the canonical path. `route_rule` None with destinations means the service's default target.
+    `status` is what the caller sees of its sidecar's or the callee's own: None where there is no answer to see (a
+    connection closed), or the request goes to the callee. `path` is the canonical path. `route_rule` None with
+    destinations means the service's default target; a rule with an `answer` has none. `mirrors` get a copy, each of its
+    own share; `faults` befall the call, each with its own share. `health` is how instances are chosen that are well.
     """
 
     request: Request
@@ -79,6 +81,14 @@ class Decision:
     destinations: tuple[Destination, ...] = ()
     settings: Settings = NOTHING_STATED
     limits: tuple[Limit, ...] = ()
+    mirrors: tuple[Mirror, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    health: HealthCheck | None = None
+
+    @property
+    def answer(self) -> Answer | None:
+        """What the caller's sidecar answers itself, if it does."""
+        return None if self.route_rule is None else self.route_rule.answer
 
 
 def evaluate(index: MeshIndex, request: Request) -> Decision:
@@ -115,7 +125,22 @@ def evaluate(index: MeshIndex, request: Request) -> Decision:
         return _refused(request, Reason.REFUSED_METHOD, status=405, path=path)
 
     rule = route_rule(index, request.callee, port.number, request.method, path, view)
+    if rule is not None and rule.answer is not None:
+        # The caller's sidecar answers: nothing is called, counted or copied.
+        return Decision(
+            request=request,
+            allowed=True,
+            reason=Reason.ALLOWED,
+            rules=allows,
+            status=status_of(rule.answer),
+            path=path,
+            route_rule=rule,
+        )
     settings = index.settings(_name_of(index, caller), request.callee, port.number, rule)
+    service = index.services.get(request.callee)
+    limits = index.limits_of(request.callee, port.number)
+    mirrors = index.mirrors_of(request.callee, port.number)
+    faults = index.faults_of(request.callee, port.number)
     return Decision(
         request=request,
         allowed=True,
@@ -125,9 +150,10 @@ def evaluate(index: MeshIndex, request: Request) -> Decision:
         route_rule=rule,
         destinations=destinations_of(index, request.callee, rule),
         settings=settings.of_connections() if tcp else settings,
-        limits=tuple(
-            limit for limit in index.limits_of(request.callee, port.number) if includes(limit.callers, caller)
-        ),
+        limits=tuple(limit for limit in limits if includes(limit.callers, caller)),
+        mirrors=tuple(one for one in mirrors if matches(one.match, request.method, path, view)),
+        faults=tuple(fault for fault in faults if includes(fault.callers, caller)),
+        health=None if service is None else service.health,
     )
 
 
@@ -149,15 +175,23 @@ def identity_of(index: MeshIndex, caller: str) -> SpiffeId | None:
     return identity if identity is not None and identity.trust_domain == index.mesh.trust_domain else None
 
 
-def stated_settings(index: MeshIndex, decision: Decision) -> Settings:
-    """Return what is stated about an allowed call, `off` included; `decision.settings` is what comes of it."""
+def stated_scopes(index: MeshIndex, decision: Decision) -> tuple[Settings, ...]:
+    """Return what each scope states about an allowed call, from the most general to the most specific."""
+    port = port_of(index, decision.request)
+    if port is None or not decision.allowed or decision.answer is not None:
+        return ()
     caller = identity_of(index, decision.request.caller)
     name = decision.request.caller if caller is None else _name_of(index, caller)
-    port = port_of(index, decision.request)
-    if port is None:
-        return NOTHING_STATED
-    stated = index.stated(name, decision.request.callee, port.number, decision.route_rule)
-    return stated if port.protocol.is_http else stated.of_connections()
+    scopes = index.scopes(name, decision.request.callee, port.number, decision.route_rule)
+    return scopes if port.protocol.is_http else tuple(scope.of_connections() for scope in scopes)
+
+
+def stated_settings(index: MeshIndex, decision: Decision) -> Settings:
+    """Return what is stated about an allowed call, `off` included; `decision.settings` is what comes of it."""
+    merged = NOTHING_STATED
+    for scope in stated_scopes(index, decision):
+        merged = merged.under(scope)
+    return merged
 
 
 def _name_of(index: MeshIndex, caller: SpiffeId) -> str:
@@ -286,6 +320,17 @@ def _unquoted(value: str) -> str:
 
 
 # ---- where it goes
+
+
+def status_of(answer: Answer) -> int:
+    """Return the status of what a sidecar answers itself."""
+    match answer:
+        case Redirect():
+            return REDIRECT_STATUS
+        case Respond():
+            return answer.status
+        case _:
+            assert_never(answer)
 
 
 def route_rule(index: MeshIndex, callee: str, port: int, method: str, path: str, view: View) -> RouteRule | None:

@@ -18,6 +18,7 @@ from meshc_compiler.ir.example import (
 )
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.setting import SETTING_NAMES, Settings
+from meshc_compiler.lower.answer import answer_text
 from meshc_compiler.lower.setting_text import setting_text
 from meshc_lang.record import dataclass
 from meshc_lang.source import Span
@@ -131,6 +132,8 @@ def decision_text(decision: Decision, expectations: tuple[Expectation, ...] = ()
         }.get(decision.reason)
         return f"denied ({why or 'by ' + ', '.join(f'`{rule.id}`' for rule in decision.rules)})"
     words = ["allowed"]
+    if decision.answer is not None:
+        return f"allowed, {answer_text(decision.answer)}"
     for destination in decision.destinations:
         share = "" if len(decision.destinations) == 1 else f" {print_percent(destination.weight)}"
         words.append(f"routed {destination.version or destination.service}{share}")

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from meshc_compiler.checks.assertion import check_claim
 from meshc_compiler.checks.subject import CheckSubject
-from meshc_compiler.evaluate import Decision, Reason, evaluate, port_of, stated_settings
+from meshc_compiler.evaluate import Decision, Reason, evaluate, port_of, stated_scopes, stated_settings
 from meshc_compiler.ir.caller import TheseCallers
 from meshc_compiler.ir.claim import (
     ANYBODY,
@@ -229,6 +229,17 @@ def settings_rows(settings: Settings) -> tuple[tuple[str, str, str, Span | None]
     for field, name in SETTING_NAMES.items():
         stated = getattr(settings, field)
         if stated is not None:
+            rows.append((name, setting_text(field, stated.value), stated.scope.word, stated.origin))
+    return tuple(rows)
+
+
+def overridden_rows(index: MeshIndex, decision: Decision) -> tuple[tuple[str, str, str, Span | None], ...]:
+    """Return the values that a more specific scope overrides, as `settings_rows` does, the most specific first."""
+    rows = []
+    scopes = stated_scopes(index, decision)
+    for field, name in SETTING_NAMES.items():
+        values = [stated for scope in scopes if (stated := getattr(scope, field)) is not None]
+        for stated in reversed(values[:-1]):
             rows.append((name, setting_text(field, stated.value), stated.scope.word, stated.origin))
     return tuple(rows)
 

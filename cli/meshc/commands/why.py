@@ -13,8 +13,9 @@ STDIN = "-"
 
 @click.command("why")
 @click.argument("words", nargs=-1, metavar="[PROGRAM] REQUEST...")
+@click.option("--verbose", is_flag=True, help="Show overridden settings too: what more general scopes state.")
 @format_option
-def command(words: tuple[str, ...], format_: str) -> None:
+def command(words: tuple[str, ...], verbose: bool, format_: str) -> None:
     """Explain what becomes of a request: the rules that decide, the route, each setting and where it is stated.
 
     A REQUEST is written as in a test block: 'web -> api GET /v1/orders/42 {x-beta: "1"}'. `-` reads requests from
@@ -33,5 +34,5 @@ def command(words: tuple[str, ...], format_: str) -> None:
     if STDIN in requests and len(requests) > 1:
         raise click.UsageError("`-` stands alone: it is standard input")
     index = mesh_or_exit(program, Reporting(), with_failed_checks=True)
-    answer = answer_stream(index, sys.stdin.buffer, format_) if requests == (STDIN,) else None
-    raise click.exceptions.Exit(answer_all(index, requests, format_) if answer is None else answer)
+    answer = answer_stream(index, sys.stdin.buffer, format_, verbose=verbose) if requests == (STDIN,) else None
+    raise click.exceptions.Exit(answer_all(index, requests, format_, verbose=verbose) if answer is None else answer)

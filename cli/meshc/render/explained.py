@@ -8,10 +8,20 @@ from meshc.render.json import Json, edit_json, request_json, span_json
 from meshc.render.patch import patch_lines
 from meshc.render.setting import number, settings_json
 from meshc.render.terminal import Ink, Terminal, cell_count
+from meshc.render.traffic import (
+    fault_json,
+    fault_text,
+    health_json,
+    health_text,
+    mirror_json,
+    mirror_text,
+)
 from meshc_compiler.evaluate import Reason
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.policy import Rule
-from meshc_compiler.why import Explanation, says_nothing, settings_rows
+from meshc_compiler.ir.route import Answer, Redirect
+from meshc_compiler.lower.answer import answer_text
+from meshc_compiler.why import Explanation, overridden_rows, says_nothing, settings_rows
 from meshc_lang.source import Span
 from meshc_lang.units import print_percent, print_rate
 
@@ -30,8 +40,9 @@ _REASONS = {
 class ExplanationRenderer:
     """Renders explanations of requests to one mesh; places are looked up once each."""
 
-    def __init__(self, index: MeshIndex, terminal: Terminal) -> None:
+    def __init__(self, index: MeshIndex, terminal: Terminal, *, verbose: bool = False) -> None:
         self._index = index
+        self._verbose = verbose
         self._terminal = terminal
         self._spans: dict[tuple[int, int, int], Json | None] = {}
 
@@ -60,9 +71,14 @@ class ExplanationRenderer:
                     {"service": one.service, "version": one.version, "weight": number(one.weight / _PERCENT)}
                     for one in decision.destinations
                 ],
+                "answer": None if decision.answer is None else _answer_json(decision.answer),
             },
             "settings": settings_json(explanation.settings, self._span),
+            **self._overridden_json(explanation),
             "limits": [{"id": limit.id, "span": self._span(limit.origin)} for limit in decision.limits],
+            "mirrors": [mirror_json(mirror, self._span) for mirror in decision.mirrors],
+            "faults": [fault_json(fault, self._span) for fault in decision.faults],
+            "health": None if decision.health is None else health_json(decision.health, self._span),
             "flip": None
             if explanation.flip is None
             else {
@@ -95,9 +111,13 @@ class ExplanationRenderer:
         decision = explanation.decision
         for rule in explanation.rules:
             yield _sentence(rule), _place(rule.origin)
+        name = "" if decision.route_rule is None else f" by {decision.route_rule.id}"
+        if decision.answer is not None:
+            yield f"the caller's sidecar answers: {answer_text(decision.answer)}", _place(explanation.route_span)
         if decision.allowed and decision.destinations:
-            name = "" if decision.route_rule is None else f" by {decision.route_rule.id}"
             yield f"goes to {self._targets(explanation)}{name}", _place(explanation.route_span)
+        for mirror in decision.mirrors:
+            yield mirror_text(mirror), _place(mirror.origin)
         for name, value, scope, origin in settings_rows(explanation.settings):
             if says_nothing(name, explanation.settings):
                 continue
@@ -106,6 +126,24 @@ class ExplanationRenderer:
             per = f" per header {limit.per_header}" if limit.per_header else ""
             rate = print_rate(limit.amount, limit.seconds)
             yield f"limit {rate} burst {limit.burst}{per}", _place(limit.origin)
+        for fault in decision.faults:
+            yield fault_text(fault), _place(fault.origin)
+        if decision.health is not None:
+            yield health_text(decision.health), _place(decision.health.origin)
+        if self._verbose:
+            for name, value, scope, origin in overridden_rows(self._index, decision):
+                yield f"overridden: {name} {value}", f"{_place(origin)} ({scope})"
+
+    def _overridden_json(self, explanation: Explanation) -> Json:
+        if not self._verbose:
+            return {}
+        rows = overridden_rows(self._index, explanation.decision)
+        return {
+            "overridden": [
+                {"setting": name, "value": value, "scope": scope, "span": self._span(origin)}
+                for name, value, scope, origin in rows
+            ]
+        }
 
     def _targets(self, explanation: Explanation) -> str:
         destinations = explanation.decision.destinations
@@ -125,6 +163,10 @@ class ExplanationRenderer:
 
 def _sentence(rule: Rule) -> str:
     return f"{rule.id} because {rule.because}" if rule.because else rule.id
+
+
+def _answer_json(answer: Answer) -> Json:
+    return {"redirect": answer.location} if isinstance(answer, Redirect) else {"respond": answer.status}
 
 
 def _place(span: Span | None) -> str:

@@ -8,8 +8,10 @@ from meshc_compiler.checks.amplification import check_amplification
 from meshc_compiler.checks.assertion import check_assertions
 from meshc_compiler.checks.dead_allow import check_dead_allows
 from meshc_compiler.checks.deadline_inversion import check_deadline_inversions
+from meshc_compiler.checks.health import check_health
 from meshc_compiler.checks.identity import check_shared_identities, check_trust_domain
 from meshc_compiler.checks.limit import check_limits
+from meshc_compiler.checks.mirror import check_mirrors
 from meshc_compiler.checks.redundant_allow import check_redundant_allows
 from meshc_compiler.checks.retry import check_retries
 from meshc_compiler.checks.retry_budget import check_retry_budgets
@@ -36,5 +38,7 @@ CHECKS: tuple[Check, ...] = (
     check_amplification,
     check_deadline_inversions,
     check_limits,
+    check_health,
+    check_mirrors,
 )
 """The checks, in the order in which they run."""

@@ -12,6 +12,9 @@ from meshc_lang.source import Span
 WHOLE = 1_000_000
 """The sum of the weights of a rule's destinations: millionths of the requests."""
 
+REDIRECT_STATUS = 307
+"""Temporary Redirect: nobody keeps it, and the method stays."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:

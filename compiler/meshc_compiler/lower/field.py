@@ -142,6 +142,9 @@ class Fields:
         if isinstance(value, Switch):
             wrong_type(self.findings, f"`{key}`", "a length of time, for example `5s`", value)
             return None
+        if isinstance(value, Duration) and value.nanoseconds == 0:
+            self.findings.add(units.OUT_OF_RANGE, f"`{key}` is longer than nothing", value.span)
+            return None
         return self.duration(key)
 
     def share(self, key: str, *, off: bool = False) -> int | None:

@@ -11,6 +11,9 @@ from meshc_compiler.loader import Program
 from meshc_compiler.lower.claim import lower_assertion
 from meshc_compiler.lower.declaration import check_editions, lower_head, lower_landscape
 from meshc_compiler.lower.example import lower_test
+from meshc_compiler.lower.fault import FaultBook
+from meshc_compiler.lower.mirror import MirrorBook
+from meshc_compiler.lower.objective import ObjectiveBook
 from meshc_compiler.lower.route import RouteBook
 from meshc_compiler.lower.rule import GrantSite, RuleBook, lower_limit
 from meshc_compiler.lower.settings_book import SettingsBook
@@ -22,7 +25,18 @@ from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText
 from meshc_lang.tree.claim import AssertDecl, TestDecl
 from meshc_lang.tree.declaration import EditionDecl, ExternalDecl, GroupDecl, MeshDecl, ServiceDecl
-from meshc_lang.tree.statement import AllowDecl, AnyStatement, DefaultsDecl, DenyDecl, EdgeDecl, LimitDecl, RouteDecl
+from meshc_lang.tree.statement import (
+    AllowDecl,
+    AnyStatement,
+    DefaultsDecl,
+    DenyDecl,
+    EdgeDecl,
+    FaultDecl,
+    LimitDecl,
+    MirrorDecl,
+    RouteDecl,
+    SloDecl,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +82,9 @@ def lower_program(program: Program) -> tuple[LoweredProgram, tuple[Diagnostic, .
         rules=sentences.rules.rules(),
         limits=tuple(sentences.limits[id_] for id_ in sorted(sentences.limits)),
         routes=sentences.routes.routes(sentences.rules.a_caller()),
+        mirrors=sentences.mirrors.mirrors(),
+        faults=sentences.faults.faults(),
+        objectives=sentences.objectives.objectives(),
         mesh_settings=sentences.settings.mesh,
         service_settings=sentences.settings.services,
         edge_settings=sentences.settings.edges,
@@ -97,6 +114,9 @@ class _Sentences:
         self.routes = RouteBook(symbols, landscape, findings)
         self.limits: dict[str, Limit] = {}
         self.settings = SettingsBook(symbols, landscape, resolver, findings)
+        self.mirrors = MirrorBook(symbols, landscape, findings)
+        self.faults = FaultBook(resolver, findings)
+        self.objectives = ObjectiveBook(symbols, landscape, findings)
         self.assertions: list[Assertion] = []
         self.examples: list[Example] = []
         self.mentions_ingress = False
@@ -124,6 +144,12 @@ class _Sentences:
             case LimitDecl():
                 for limit in lower_limit(statement, self._resolver, self._findings):
                     self.limits.setdefault(limit.id, limit)
+            case MirrorDecl():
+                self.mirrors.add(statement)
+            case FaultDecl():
+                self.faults.add(statement)
+            case SloDecl():
+                self.objectives.add(statement)
             case AssertDecl():
                 self.assertions += lower_assertion(statement, self._resolver, self._findings)
             case TestDecl():

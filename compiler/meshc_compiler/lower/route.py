@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 
 from meshc_compiler.finding import Findings, did_you_mean, one_of
 from meshc_compiler.ir.mesh import INGRESS
-from meshc_compiler.ir.route import WHOLE, Destination, Route, RouteRule
+from meshc_compiler.ir.route import WHOLE, Answer, Destination, Route, RouteRule
 from meshc_compiler.ir.setting import NOTHING_STATED, Scope
-from meshc_compiler.ir.workload import Service, ServicePort
+from meshc_compiler.ir.workload import Protocol, Service, ServicePort
+from meshc_compiler.lower.answer import answer_text, lower_answer
+from meshc_compiler.lower.callee import routed_service
 from meshc_compiler.lower.field import duplicate
 from meshc_compiler.lower.match import Form, lower_condition, lower_grant
 from meshc_compiler.lower.precedence import order_rules
@@ -16,12 +18,13 @@ from meshc_compiler.lower.rule import fitting, no_port_fits
 from meshc_compiler.lower.sentence import match_text
 from meshc_compiler.lower.setting import lower_settings
 from meshc_compiler.resolve.peer import CalleeEnd, Landscape
-from meshc_compiler.resolve.symbol import SymbolKind, SymbolTable
+from meshc_compiler.resolve.symbol import SymbolTable
 from meshc_lang.codes import names, routing, units
 from meshc_lang.diagnostic import Label
 from meshc_lang.record import dataclass
 from meshc_lang.tree.node import Name
 from meshc_lang.tree.statement import RouteDecl, RuleDecl
+from meshc_lang.tree.target import Answer as TreeAnswer
 from meshc_lang.tree.target import Target
 from meshc_lang.tree.value import Percent
 from meshc_lang.units import print_percent
@@ -53,23 +56,10 @@ class RouteBook:
 
     def add(self, statement: RouteDecl) -> None:
         """Lower the rules of one statement."""
-        name = statement.service
-        symbol = self._symbols.resolve(name.text, name.span, (SymbolKind.SERVICE,), self._findings)
-        if symbol is None or symbol.name in self._landscape.broken:
+        routed = routed_service(statement.service, statement.port, self._symbols, self._landscape, self._findings)
+        if routed is None:
             return
-        service = self._landscape.services.get(symbol.name)
-        if service is None:
-            message = f"`{name}` has no port, so nothing is routed to it"
-            label = Label(symbol.declaration.name.span, "declared here without a `port`")
-            self._findings.add(names.WRONG_KIND, message, name.span, related=(label,))
-            return
-        ports = service.ports
-        if statement.port is not None:
-            ports = tuple(port for port in ports if port.name == statement.port.text)
-            if not ports:
-                self._no_port(service, statement.port)
-                return
-        callee = CalleeEnd(((service.name, ports),), True, service.name, name.span)
+        service, callee = routed
         for rule in statement.rules:
             self._name(service, rule)
             if rule.over:
@@ -130,7 +120,14 @@ class RouteBook:
                 self._findings.add(routing.OVER_CYCLE, message, name.span)
 
     def _add_rule(self, service: Service, callee: CalleeEnd, declaration: RuleDecl) -> None:
-        destinations = self._destinations(service, declaration)
+        answer = None
+        destinations: tuple[Destination, ...] | None = ()
+        if declaration.answer is None:
+            destinations = self._destinations(service, declaration)
+        else:
+            answer = self._answer(declaration, declaration.answer, callee)
+            if answer is None:
+                destinations = None
         owner = "the rule" if declaration.name is None else f"the rule `{declaration.name}`"
         settings = NOTHING_STATED
         if declaration.body is not None:
@@ -153,6 +150,8 @@ class RouteBook:
         if not targets:
             no_port_fits(callee, matcher, declaration.matcher.span, self._findings)
         shares = ", ".join(_destination_text(destination) for destination in destinations)
+        if answer is not None:
+            shares = answer_text(answer)
         name = None if declaration.name is None else declaration.name.text
         for _, port in targets:
             draft = self._drafts.setdefault((service.name, port.number), _Draft(service, port, []))
@@ -166,10 +165,24 @@ class RouteBook:
                     name=name,
                     match=match,
                     destinations=destinations,
-                    settings=settings,
+                    answer=answer,
+                    settings=settings if answer is None else NOTHING_STATED,
                     origin=declaration.span,
                 )
                 draft.rules.append((rule, declaration))
+
+    def _answer(self, declaration: RuleDecl, answer: TreeAnswer, callee: CalleeEnd) -> Answer | None:
+        """Return what the rule answers itself, or tell that it cannot."""
+        ports = [port for _, several in callee.ports for port in several]
+        if all(port.protocol is Protocol.GRPC for port in ports):
+            message = f"`{callee.text}` is called by rpc, and a status or a place is no answer to one"
+            self._findings.add(routing.INVALID_ANSWER, message, answer.span)
+            return None
+        if declaration.body is not None and declaration.body.pairs:
+            message = "a rule that answers itself makes no call, so settings have nothing to act on"
+            self._findings.add(routing.INVALID_ANSWER, message, declaration.body.span, help="leave the block out")
+            return None
+        return lower_answer(answer, self._findings)
 
     # ---- targets
 
@@ -214,10 +227,9 @@ class RouteBook:
                 return part.text
             name = part
         elif self._symbols.get(name.text) is not None:
-            message = (
-                f"sending the requests of `{service.name}` to `{name}`, another service, is not part of this version"
-            )
-            self._findings.add(units.NOT_IN_THIS_VERSION, message, target.span)
+            message = f"`{name}` is another service, and a route sends to versions of its own, here `{service.name}`"
+            help_line = f"let callers call `{name}` by its own name: who may is said there"
+            self._findings.add(names.WRONG_KIND, message, target.span, help=help_line)
             return _UNKNOWN
         help_line, fixes = did_you_mean(name.text, service.versions, name.span)
         if not help_line:
@@ -229,13 +241,6 @@ class RouteBook:
         message = f"`{service.name}` declares no version `{name}`"
         self._findings.add(names.UNKNOWN_VERSION, message, name.span, help=help_line, fixes=fixes, related=related)
         return _UNKNOWN
-
-    def _no_port(self, service: Service, port: Name) -> None:
-        known = [own.name for own in service.ports if own.name is not None]
-        help_line, fixes = did_you_mean(port.text, known, port.span)
-        help_line = help_line or (f"its ports are {one_of(known)}" if known else "it has a single port, without a name")
-        message = f"`{service.name}` has no port `{port}`"
-        self._findings.add(names.UNKNOWN_PORT, message, port.span, help=help_line, fixes=fixes)
 
 
 def _shares(declaration: RuleDecl, findings: Findings) -> list[int] | None:

@@ -106,3 +106,39 @@ SMALL_BURST = Code(
     bad=_READ + "limit web -> api 500/s burst 5\n",
     good=_READ + "limit web -> api 500/s burst 100\n",
 )
+
+FAULT_WITHOUT_EFFECT = Code(
+    id="MSH520",
+    name="fault-without-effect",
+    severity=Severity.ERROR,
+    summary="a fault that neither delays nor aborts a call",
+    why="A fault is brought about to see what callers make of it. One that does nothing proves nothing.",
+    bad=_READ + "fault slow on web -> api { percent: 5% }\n",
+    good=_READ + "fault slow on web -> api { delay: 500ms, percent: 5% }\n",
+)
+
+NO_ERROR_BUDGET = Code(
+    id="MSH521",
+    name="no-error-budget",
+    severity=Severity.ERROR,
+    summary="an availability of 100 %",
+    why=(
+        "What may fail without breaking the promise is the error budget; alerts tell how fast it is used up. Of 100 % "
+        "there is none: the first failed request breaks the promise for the whole window, and no alert could help."
+    ),
+    bad=_READ + "slo api { availability: 100% }\n",
+    good=_READ + "slo api { availability: 99.95% }\n",
+)
+
+UNORDERED_LATENCIES = Code(
+    id="MSH522",
+    name="unordered-latencies",
+    severity=Severity.WARNING,
+    summary="a latency that is promised to fewer requests than a shorter one",
+    why=(
+        "Who promises 300 ms to 99 % of the requests has promised it to half of them. A longer time for fewer requests "
+        "says nothing more; most likely the two were confused."
+    ),
+    bad=_READ + "slo api { latency-p50: 500ms, latency-p99: 300ms }\n",
+    good=_READ + "slo api { latency-p50: 100ms, latency-p99: 300ms }\n",
+)

@@ -108,3 +108,56 @@ TOO_MANY_ROUTES = Code(
     summary="more rules of one service's route than the compiler compares",
     why="Every pair of rules is compared for overlap. The bound keeps a generated program from stopping the compiler.",
 )
+
+INVALID_ANSWER = Code(
+    id="MSH434",
+    name="invalid-answer",
+    severity=Severity.ERROR,
+    summary="a redirect or a status that cannot be answered, or settings of a rule that makes no call",
+    why=(
+        "`redirect` sends the caller to a whole URL or a path on the same host, by 307, so that the method is kept; "
+        "`respond` answers with a final status, 200 to 599. Either is given by the caller's own sidecar to requests "
+        "that are allowed, and nothing is called: timeouts and retries have nothing to act on, and an rpc has no such "
+        "answer."
+    ),
+    bad=_SHOP + "route api {\n  /old/** => respond 999\n}\n",
+    good=_SHOP + "route api {\n  /old/** => respond 410\n}\n",
+)
+
+MIRROR_TO_ITSELF = Code(
+    id="MSH440",
+    name="mirror-to-itself",
+    severity=Severity.ERROR,
+    summary="a mirror that copies requests to the service that gets them already",
+    why="Every instance would handle its requests twice. Copies go to one version of the service, or to another one.",
+    bad=_SHOP + "mirror api GET /** => api 5%\n",
+    good=_SHOP + "mirror api GET /** => api.v2 5%\n",
+)
+
+MIRROR_PORT = Code(
+    id="MSH441",
+    name="mirror-port",
+    severity=Severity.ERROR,
+    summary="a mirror to a service of which several ports could take the copies",
+    why="Copies go to one port. If none has the name of the port that is mirrored, only the author can say which.",
+    bad=_SHOP
+    + "service shadow { ports { one: 81/http, two: 82/http } }\nallow web -> shadow : * /**\n"
+    + "mirror api GET /** => shadow\n",
+    good=_SHOP
+    + "service shadow { ports { one: 81/http, two: 82/http } }\nallow web -> shadow : * /**\n"
+    + "mirror api GET /** => shadow.one\n",
+)
+
+MIRROR_DENIED = Code(
+    id="MSH442",
+    name="mirror-denied",
+    severity=Severity.WARNING,
+    summary="a mirror whose copies are all refused",
+    why=(
+        "A copy is sent by the caller's sidecar as that caller, so the target must allow it. Where no `allow` lets a "
+        "caller of the service call the target, its copies are refused, and because nobody sees their answers, nobody "
+        "would notice."
+    ),
+    bad=_SHOP + "service shadow { port: 81/http }\nallow api -> shadow : GET /**\nmirror api GET /** => shadow\n",
+    good=_SHOP + "service shadow { port: 81/http }\nallow web -> shadow : GET /**\nmirror api GET /** => shadow\n",
+)

@@ -82,6 +82,19 @@ INVALID_CA_FILE = Code(
     + "allow api -> bank : GET /**\n",
 )
 
+HEALTH_CHECK_DENIED = Code(
+    id="MSH232",
+    name="health-check-denied",
+    severity=Severity.ERROR,
+    summary="a caller of a service that may not ask for its health",
+    why=(
+        "Health checks are made by the callers' sidecars, as the callers that they are: nothing is allowed in passing "
+        "that no `allow` grants. One that is refused would find no instance well, and send its calls nowhere."
+    ),
+    bad=_SHOP.replace("8080/http", "8080/http, health: /healthz").replace("GET /**", "GET /v1/**"),
+    good=_SHOP.replace("8080/http", "8080/http, health: /healthz").replace("GET /**", "GET /v1/**, GET /healthz"),
+)
+
 INVALID_ADDRESS = Code(
     id="MSH223",
     name="invalid-address",
