@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from meshc_lang.codes import Code
@@ -11,6 +12,7 @@ from meshc_lang.source import Span
 from meshc_lang.suggestion import suggest
 
 _MOST_LISTED = 12
+_REST_OF_LINE = re.compile(r"[ \t]*\r?\n?")
 
 
 class Findings:
@@ -59,6 +61,23 @@ class Findings:
 def replacement(title: str, span: Span, text: str, applicability: Applicability = Applicability.UNSAFE) -> Fix:
     """Return the fix that writes `text` over `span`."""
     return Fix(title=title, applicability=applicability, edits=(Edit(span, text),))
+
+
+def delete(title: str, span: Span, doc: int = 0, applicability: Applicability = Applicability.SAFE) -> Fix:
+    """Return the fix that deletes a statement: its lines, if it has them to itself, and so many of doc above them."""
+    lines = _whole_lines(span)
+    for _ in range(doc):
+        lines = Span(span.source, span.source.text.rfind("\n", 0, max(lines.start - 1, 0)) + 1, lines.end)
+    return Fix(title=title, applicability=applicability, edits=(Edit(lines, ""),))
+
+
+def _whole_lines(span: Span) -> Span:
+    text = span.source.text
+    start = text.rfind("\n", 0, span.start) + 1
+    rest = _REST_OF_LINE.match(text, span.end)
+    if text[start : span.start].strip() or rest is None or not (rest[0].endswith("\n") or rest.end() == len(text)):
+        return span
+    return Span(span.source, start, rest.end())
 
 
 def did_you_mean(word: str, candidates: Iterable[str], span: Span) -> tuple[str, tuple[Fix, ...]]:

@@ -33,7 +33,9 @@ MOST_ENTRIES = 100_000
 DEEPEST_DIRECTORY = 32
 """How deep directories of a program may nest."""
 
-_DECLARATION = re.compile(r"^[ \t]*(?:(?:service|external|group)[ \t]+(?P<name>[A-Za-z0-9_-]+)|mesh\b)", re.MULTILINE)
+_DECLARATION = re.compile(
+    r"^[ \t]*(?:(?:service|external|group|jwt|let|template)[ \t]+(?P<name>[A-Za-z0-9_-]+)|mesh\b)", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +44,13 @@ class Program:
 
     `lost_names` are those that statements with syntax errors seem to declare (`mesh` stands for the mesh itself), and
     `incomplete` tells that some file could not be read at all: what depends on them is not an error of its own.
+    `libraries` are the paths of files that others import: they may define more than is used.
     """
 
     files: tuple[SourceFile, ...]
     lost_names: frozenset[str] = frozenset()
     incomplete: bool = False
+    libraries: frozenset[str] = frozenset()
 
     @property
     def sources(self) -> tuple[SourceText, ...]:

@@ -5,18 +5,38 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from meshc_compiler.checks import CHECKS
 from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.expand.need import needs_expansion
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
 from meshc_compiler.loader import DiskReader, Program, SourceReader, load
 from meshc_compiler.lower.program import LoweredProgram, lower_program
 from meshc_compiler.suppression import Suppressed, Suppressions, Today, read_suppressions
-from meshc_lang.diagnostic import Diagnostic, has_errors, in_order
+from meshc_lang.diagnostic import Diagnostic, Label, has_errors, in_order
 from meshc_lang.record import dataclass, field
 
-STAGES = ("load", "lower", "check", "suppress")
-"""What happens to a program, in order: a stage with errors is the last, but for those that read what there is."""
+if TYPE_CHECKING:
+    from meshc_compiler.expand.program import Expander
+
+STAGES = ("load", "expand", "lower", "check", "suppress")
+"""What happens to a program, in order; from `expand` on once more for each overlay that is compiled.
+
+A stage with errors is the last, but for those that read what there is.
+"""
+
+_IN_OVERLAY = "in the overlay"
+
+
+class NoSuchOverlayError(Exception):
+    """The program has no overlay of the name that was asked for; `known` are those that it has."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"there is no overlay `{name}`")
+        self.name = name
+        self.known = known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +45,9 @@ class CompileResult:
 
     A mesh whose checks found errors (an assert that does not hold) is there all the same, to be asked about; only a
     program without errors may be built. `suppressed` are the findings that comments keep out of `diagnostics`;
-    `suppressions` keep silent what a build finds besides.
+    `suppressions` keep silent what a build finds besides. `overlay` is the name of the overlay that was applied.
+
+    Of `compile_all`, `overlays` are the results with each overlay applied, and `diagnostics` are those of all.
     """
 
     program: Program
@@ -34,6 +56,8 @@ class CompileResult:
     diagnostics: tuple[Diagnostic, ...]
     suppressed: tuple[Suppressed, ...] = ()
     suppressions: Suppressions = field(default_factory=Suppressions)
+    overlay: str | None = None
+    overlays: tuple[CompileResult, ...] = ()
 
     @property
     def buildable(self) -> bool:
@@ -42,34 +66,155 @@ class CompileResult:
 
 
 def compile_program(
-    paths: Sequence[str], reader: SourceReader | None = None, today: Today | None = None
+    paths: Sequence[str],
+    reader: SourceReader | None = None,
+    today: Today | None = None,
+    *,
+    overlay: str | None = None,
 ) -> CompileResult:
-    """Read, lower and check a program. All that is wrong with it is found in one run, and told in order.
+    """Read, expand, lower and check a program. All that is wrong with it is found in one run, and told in order.
 
-    `today` tells which suppressions are over; without it none is.
+    `today` tells which suppressions are over; without it none is. With `overlay` the program is taken as that overlay
+    has it, which must be one of its own (else `NoSuchOverlayError`).
     """
     with _collector_paused():
-        return _compile(paths, reader or DiskReader(), today)
+        program, found = load(paths, reader or DiskReader())
+        return compile_loaded(program, found, today, overlay=overlay)
 
 
-def _compile(paths: Sequence[str], reader: SourceReader, today: Today | None) -> CompileResult:
-    program, diagnostics = load(paths, reader)
-    lowered, found = lower_program(program) if program.files else (None, ())
-    diagnostics += found
-    index: MeshIndex | None = None
-    if lowered is not None and not has_errors(diagnostics):
-        index = MeshIndex(lowered.mesh)
-        diagnostics += check_mesh(lowered, index)
+def compile_all(paths: Sequence[str], reader: SourceReader | None = None, today: Today | None = None) -> CompileResult:
+    """Compile a program by itself and with each of its overlays; its files are read once.
+
+    A finding that the program has by itself is told once, one that only overlays have with the first of them.
+    """
+    with _collector_paused():
+        program, found = load(paths, reader or DiskReader())
+        return compile_loaded(program, found, today, every=True)
+
+
+def compile_loaded(
+    program: Program,
+    found: tuple[Diagnostic, ...],
+    today: Today | None = None,
+    *,
+    overlay: str | None = None,
+    every: bool = False,
+) -> CompileResult:
+    """Compile a program that was read, with what was found while reading: as `compile_all` does with `every`."""
+    expander = _expander(program, found)
+    overlays = expander.overlays if expander is not None else ()
+    if overlay is not None and overlay not in overlays:
+        if not has_errors(found):
+            raise NoSuchOverlayError(overlay, overlays)
+        overlay = None
+    if overlay is not None and expander is not None:
+        base = _with_overlay(program, found, expander, overlay)
+    else:
+        base = _by_itself(program, found, expander)
+    told = {one.key: one for one in base.diagnostics}
+    results: list[_Lowered] = []
+    if every and expander is not None:
+        for name in overlays:
+            result = _with_overlay(program, (), expander, name, only_look=base.index is None)
+            results.append(result)
+            for one in result.diagnostics:
+                told[one.key] = _also(told[one.key], name) if one.key in told else one
     suppressions = read_suppressions(program.files, today)
-    silence = suppressions.apply(in_order(diagnostics), complete=index is not None)
+    # A comment may be about what only another overlay shows: unless all were compiled, none is called unused.
+    complete = base.index is not None and (every or not overlays) and all(one.index is not None for one in results)
+    silence = suppressions.apply(in_order(tuple(told.values())), complete=complete)
+    parts = tuple(_result(program, one, suppressions) for one in results)
     return CompileResult(
         program=program,
-        mesh=None if index is None else index.mesh,
-        index=index,
+        mesh=None if base.index is None else base.index.mesh,
+        index=base.index,
         diagnostics=in_order(silence.kept + silence.found),
         suppressed=silence.suppressed,
         suppressions=suppressions,
+        overlay=overlay,
+        overlays=parts,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Lowered:
+    """How far a program came, by itself or with an overlay, and what was found on the way."""
+
+    index: MeshIndex | None
+    diagnostics: tuple[Diagnostic, ...]
+    overlay: str | None = None
+
+
+def _result(program: Program, lowered: _Lowered, suppressions: Suppressions) -> CompileResult:
+    silence = suppressions.silence(lowered.diagnostics)
+    return CompileResult(
+        program=program,
+        mesh=None if lowered.index is None else lowered.index.mesh,
+        index=lowered.index,
+        diagnostics=in_order(silence.kept),
+        suppressed=silence.suppressed,
+        suppressions=suppressions,
+        overlay=lowered.overlay,
+    )
+
+
+def _expander(program: Program, found: tuple[Diagnostic, ...]) -> Expander | None:
+    """Return what expands a program; None for the many that have nothing to expand."""
+    if not any(needs_expansion(file.statements) for file in program.files):
+        return None
+    from meshc_compiler.expand.program import Expander
+
+    return Expander(program, complete=not has_errors(found))
+
+
+def _by_itself(program: Program, found: tuple[Diagnostic, ...], expander: Expander | None) -> _Lowered:
+    """Lower and check a program without an overlay."""
+    if expander is None:
+        lowered, more = lower_program(program) if program.files else (None, ())
+        return _checked(lowered, found + more)
+    from meshc_compiler.expand.provenance import explained
+
+    expansion = expander.base()
+    lowered, more = lower_program(program, expansion.statements, expansion.lost_names)
+    result = _checked(lowered, found + expansion.diagnostics + more)
+    return replace(result, diagnostics=explained(result.diagnostics, expansion.background))
+
+
+def _with_overlay(
+    program: Program, found: tuple[Diagnostic, ...], expander: Expander, overlay: str, *, only_look: bool = False
+) -> _Lowered:
+    """Lower and check a program with an overlay; `found` is what was found about the program before.
+
+    To `only_look` at the overlay is enough where the program by itself could not be lowered: what else would be found
+    is most likely the same mistakes again.
+    """
+    from meshc_compiler.expand.provenance import explained
+
+    base, expansion = expander.base(), expander.overlay(overlay)
+    start = found + explained(base.diagnostics, base.background)
+    if only_look:
+        return _Lowered(None, explained(expansion.diagnostics, expansion.background), overlay)
+    lowered, more = lower_program(program, expansion.statements, expansion.lost_names, overlay)
+    result = _checked(lowered, start + expansion.diagnostics + more)
+    own = explained(result.diagnostics[len(start) :], expansion.background)
+    return _Lowered(result.index, start + own, overlay)
+
+
+def _also(diagnostic: Diagnostic, overlay: str) -> Diagnostic:
+    """Return a finding that an overlay has as well: one of another overlay names both, one of the program neither."""
+    label = next((one for one in diagnostic.related if one.text.startswith(_IN_OVERLAY)), None)
+    if label is None or f"`{overlay}`" in label.text:
+        return diagnostic
+    joined = Label(label.span, f"{label.text}, and in `{overlay}`")
+    related = tuple(joined if one is label else one for one in diagnostic.related)
+    return replace(diagnostic, related=related)
+
+
+def _checked(lowered: LoweredProgram | None, found: tuple[Diagnostic, ...]) -> _Lowered:
+    if lowered is None or has_errors(found):
+        return _Lowered(None, found)
+    index = MeshIndex(lowered.mesh)
+    return _Lowered(index, found + check_mesh(lowered, index))
 
 
 @contextmanager

@@ -81,6 +81,11 @@ class Diagnostic:
         return self.code.severity
 
     @property
+    def key(self) -> tuple[tuple[str, int, int], str, str]:
+        """Its place, code and message: two findings of one run that share them are the same."""
+        return (self.primary.sort_key, self.code.id, self.message)
+
+    @property
     def fingerprint(self) -> str:
         """A digest that stays the same when lines move: code, subject, message and the text under the span.
 
@@ -99,7 +104,7 @@ def in_order(diagnostics: tuple[Diagnostic, ...] | list[Diagnostic]) -> tuple[Di
     """Return the findings in reporting order (file, place, code), each once."""
     ordered: dict[tuple[tuple[str, int, int], str, str], Diagnostic] = {}
     for diagnostic in diagnostics:
-        ordered.setdefault((diagnostic.primary.sort_key, diagnostic.code.id, diagnostic.message), diagnostic)
+        ordered.setdefault(diagnostic.key, diagnostic)
     return tuple(ordered[key] for key in sorted(ordered))
 
 

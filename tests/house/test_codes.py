@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from meshc_compiler.loader import MemoryReader
-from meshc_compiler.pipeline import compile_program
+from meshc_compiler.pipeline import compile_all
 from meshc_lang.codes import CODES, Code
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +19,7 @@ ALL = sorted(CODES.values(), key=lambda code: code.id)
 
 def codes_of(text: str) -> list[str]:
     """Compile a program of one file and return the codes of its findings."""
-    result = compile_program(("program.mesh",), MemoryReader({"program.mesh": text}), lambda: TODAY)
+    result = compile_all(("program.mesh",), MemoryReader({"program.mesh": text}), lambda: TODAY)
     return [diagnostic.code.id for diagnostic in result.diagnostics]
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from meshc.main import cli
 from meshc_compiler.examples import run_examples
 from meshc_compiler.loader import MemoryReader
-from meshc_compiler.pipeline import compile_program
+from meshc_compiler.pipeline import compile_all
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```mesh\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -28,7 +28,7 @@ def program(page: Path) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_the_blocks_of_a_page_are_one_program_without_findings(page: Path) -> None:
-    result = compile_program((page.name,), MemoryReader({page.name: program(page)}))
+    result = compile_all((page.name,), MemoryReader({page.name: program(page)}))
     assert [f"{d.code.id} {d.message} at {d.primary}" for d in result.diagnostics] == []
     assert result.index is not None
     cases = run_examples(result.index)

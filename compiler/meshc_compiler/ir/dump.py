@@ -81,7 +81,9 @@ def _value(value: Any, spans: bool) -> Any:
             return value
         case Enum():
             return value.value if isinstance(value, str) else value.name.lower()
-        case SpiffeId() | PathTemplate() | PathRegex() | Span():
+        case Span():
+            return f"{value} ({', '.join(value.notes)})" if value.notes else str(value)
+        case SpiffeId() | PathTemplate() | PathRegex():
             return str(value)
         case Request():
             return value.text

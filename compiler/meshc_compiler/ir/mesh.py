@@ -27,7 +27,8 @@ class Mesh:
 
     `workloads` holds the gateway `ingress` if a statement mentions it; it serves no service. `service_settings`,
     `edge_settings` and `port_settings` hold what the program states at those scopes only: `(callee, settings)`,
-    `(caller's workload, callee, settings)` and `(caller's workload, callee, port's number, settings)`.
+    `(caller's workload, callee, settings)` and `(caller's workload, callee, port's number, settings)`. `overlay` is the
+    name of the overlay that was applied to the program, if one was.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Mesh:
     assertions: tuple[Assertion, ...] = ()
     examples: tuple[Example, ...] = ()
     certificates: CertificateTerms | None = None
+    overlay: str | None = None
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 

@@ -25,7 +25,7 @@ from meshc_compiler.lower.edge_condition import lower_edge_condition
 from meshc_compiler.lower.field import as_duration, wrong_type
 from meshc_compiler.lower.match import LoweredMatcher, lower_condition, lower_grant
 from meshc_compiler.lower.rule import fitting, no_port_fits, reaching
-from meshc_compiler.lower.sentence import match_text
+from meshc_compiler.lower.sentence import match_text, peer_text
 from meshc_compiler.resolve.peer import CalleeEnd, CallerEnd, PeerResolver
 from meshc_lang.codes import names, units
 from meshc_lang.tree.claim import (
@@ -128,6 +128,8 @@ class _Claims:
         )
 
     def every_edge(self, claim: EveryEdgeClaim) -> tuple[Assertion, ...]:
+        from meshc_compiler.lower.written import condition_words
+
         caller = self._resolver.caller(claim.caller or self._any())
         callee = self._resolver.callee(claim.callee or self._any())
         condition = lower_edge_condition(claim.condition, self._findings)
@@ -140,13 +142,15 @@ class _Claims:
                 callers=self._caller_names(caller),
                 callees=_numbers(_all_ports(callee)),
                 condition=condition,
-                text=f"every edge{ends} has {' '.join(claim.condition.span.text.split())}",
+                text=f"every edge{ends} has {condition_words(claim.condition)}",
                 because=self._because,
                 origin=self._origin,
             ),
         )
 
     def metric(self, claim: MetricClaim) -> tuple[Assertion, ...]:
+        from meshc_compiler.lower.written import value_words
+
         caller, callee, seen = self._flow(claim.flow, claim.grants, _shown)
         name = claim.metric.text
         if name not in tuple(Metric):
@@ -172,7 +176,7 @@ class _Claims:
                 bound=bound,
                 strict=claim.comparison is Comparison.LESS,
                 exact=claim.comparison is Comparison.EQUAL,
-                text=f"{metric}({caller.text} -> {words}) {claim.comparison} {' '.join(claim.value.span.text.split())}",
+                text=f"{metric}({caller.text} -> {words}) {claim.comparison} {value_words(claim.value)}",
                 because=self._because,
                 origin=self._origin,
             )
@@ -272,4 +276,4 @@ def _numbers(ports: list[tuple[str, ServicePort]]) -> CalleePorts:
 
 
 def _callee_text(callee: CalleeEnd, peer: PeerRef) -> str:
-    return peer.span.text if callee.one else callee.text
+    return peer_text(peer) if callee.one else callee.text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from meshc_compiler.finding import Findings
 from meshc_compiler.ir.claim import Assertion
 from meshc_compiler.ir.example import Example
@@ -51,15 +53,25 @@ class LoweredProgram:
     repeated: tuple[tuple[GrantSite, GrantSite], ...]
 
 
-def lower_program(program: Program) -> tuple[LoweredProgram, tuple[Diagnostic, ...]]:
-    """Return the mesh that the program means. With an error among the diagnostics it is only a part of it."""
+def lower_program(
+    program: Program,
+    statements: Iterable[AnyStatement] | None = None,
+    lost_names: frozenset[str] = frozenset(),
+    overlay: str | None = None,
+) -> tuple[LoweredProgram, tuple[Diagnostic, ...]]:
+    """Return the mesh that the program means. With an error among the diagnostics it is only a part of it.
+
+    `statements` are those of the program once expanded, its own if not given; `lost_names` are further names that a
+    statement with an error would have declared. `overlay` is the name of the overlay that was applied.
+    """
     findings = Findings()
-    statements = sorted(
-        (statement for file in program.files for statement in file.statements), key=lambda node: node.span.sort_key
-    )
+    if statements is None:
+        statements = (statement for file in program.files for statement in file.statements)
+    # Of two that contradict each other the overlay's is told, wherever its file stands.
+    statements = sorted(statements, key=lambda node: (node.span.overlay, node.span.sort_key))
     beginning = (program.sources[0] if program.files else SourceText("", "")).span(0, 0)
     check_editions(statements, findings)
-    symbols = collect_symbols(statements, findings, program.lost_names, program.incomplete)
+    symbols = collect_symbols(statements, findings, program.lost_names | lost_names, program.incomplete)
     mesh_is_lost = program.incomplete or "mesh" in program.lost_names
     head = lower_head(statements, findings, None if mesh_is_lost else beginning)
     landscape = lower_landscape(symbols, head, findings)
@@ -92,6 +104,7 @@ def lower_program(program: Program) -> tuple[LoweredProgram, tuple[Diagnostic, .
         assertions=tuple(sorted(sentences.assertions, key=lambda claim: (claim.text, claim.because or ""))),
         examples=tuple(sorted(sentences.examples, key=_example_order)),
         certificates=head.certificates,
+        overlay=overlay,
         origin=head.origin,
     )
     lowered = LoweredProgram(mesh=mesh, sites=sentences.rules.sites, repeated=tuple(sentences.rules.repeated))

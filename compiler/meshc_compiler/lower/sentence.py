@@ -24,11 +24,32 @@ from meshc_compiler.ir.match import (
 )
 from meshc_compiler.ir.workload import Protocol, ServicePort
 from meshc_lang.request import PLAINTEXT
+from meshc_lang.tree.policy import AnyPeer, Flow, IngressPeer, NamedPeer, PeerRef, SpiffePeer
 
 
 def callee_text(name: str, port: ServicePort) -> str:
     """Return a port of a callee as it is written: the name alone where there is one port."""
     return name if port.name is None else f"{name}.{port.name}"
+
+
+def peer_text(peer: PeerRef) -> str:
+    """Return one end of an edge as it would be written, whatever parameter of a template stands there."""
+    match peer:
+        case NamedPeer():
+            return peer.name.text if peer.part is None else f"{peer.name}.{peer.part}"
+        case AnyPeer():
+            return "any"
+        case IngressPeer():
+            return "ingress"
+        case SpiffePeer():
+            return json.dumps(peer.id.text, ensure_ascii=False)
+        case _:
+            assert_never(peer)
+
+
+def flow_text(flow: Flow) -> str:
+    """Return `A -> B`."""
+    return f"{peer_text(flow.caller)} -> {peer_text(flow.callee)}"
 
 
 def match_text(match: RequestMatch, protocol: Protocol) -> str:

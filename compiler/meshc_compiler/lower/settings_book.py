@@ -5,7 +5,7 @@ from __future__ import annotations
 from meshc_compiler.finding import Findings
 from meshc_compiler.ir.setting import SETTING_FIELDS, SETTING_NAMES, SETTINGS_OF_CONNECTIONS, Scope, Settings
 from meshc_compiler.ir.workload import ServicePort
-from meshc_compiler.lower.sentence import callee_text
+from meshc_compiler.lower.sentence import callee_text, flow_text
 from meshc_compiler.lower.setting import lower_settings
 from meshc_compiler.lower.settings_table import SettingsTable
 from meshc_compiler.resolve.peer import CalleeEnd, CallerEnd, Landscape, PeerResolver
@@ -73,7 +73,7 @@ class SettingsBook:
         callee = self._resolver.callee(statement.flow.callee)
         peer = statement.flow.callee
         of_port = isinstance(peer, NamedPeer) and peer.part is not None
-        owner = f"the edge `{' '.join(statement.flow.span.text.split())}`"
+        owner = f"the edge `{flow_text(statement.flow)}`"
         scope = Scope.EDGE_PORT if of_port else Scope.EDGE
         stated = lower_settings(statement.body, owner, scope, self._findings)
         if caller is None or callee is None or not self._is_sound(statement, caller, callee):

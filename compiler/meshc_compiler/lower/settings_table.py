@@ -16,7 +16,10 @@ K = TypeVar("K", bound=Hashable)
 
 
 class SettingsTable(Generic[K]):
-    """The settings of one scope by what they are about; two statements may add up and must not contradict."""
+    """The settings of one scope by what they are about; two statements may add up and must not contradict.
+
+    What a statement of the overlay says that was applied beats what the program says itself, field by field.
+    """
 
     def __init__(self, scope_name: str, findings: Findings) -> None:
         self._scope_name = scope_name
@@ -35,9 +38,9 @@ class SettingsTable(Generic[K]):
             old, new = getattr(known, name), getattr(stated, name)
             if new is None:
                 continue
-            if old is None:
+            if old is None or _is_of_overlay(new) > _is_of_overlay(old):
                 changes[name] = new
-            elif old.value != new.value:
+            elif old.value != new.value and _is_of_overlay(new) == _is_of_overlay(old):
                 self._conflict(name, old, new, what)
         if changes:
             self._settings[key] = replace(known, **changes)
@@ -64,3 +67,7 @@ class SettingsTable(Generic[K]):
             help="keep one of them, or state one at a more specific scope",
             subject=f"settings {what}",
         )
+
+
+def _is_of_overlay(setting: Setting[Any]) -> bool:
+    return setting.origin is not None and setting.origin.overlay != ""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from meshc_lang.codes import (
     authorization,
+    expansion,
     identities,
     names,
+    overlays,
     reading,
     resilience,
     routing,
@@ -23,12 +25,14 @@ FAMILIES = (
     (reading, "reading input"),
     (syntax, "syntax"),
     (names, "names"),
+    (expansion, "values by name, and templates"),
     (units, "types and units"),
     (settings, "settings"),
     (authorization, "authorisation"),
     (routing, "routing"),
     (resilience, "resilience"),
     (identities, "identity and TLS"),
+    (overlays, "overlays"),
     (targets, "what a target cannot express"),
     (style, "style, suppressions and examples"),
 )
