@@ -11,11 +11,11 @@ from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import INGRESS, MeshIndex
 from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.ir.route import RouteRule
-from meshc_compiler.ir.setting import Settings
+from meshc_compiler.ir.setting import NOTHING_STATED, Settings
 from meshc_compiler.space.callee_space import CalleeSpace
 from meshc_compiler.space.request_space import Answer, Box, Nothing, Undecided, Witness
 from meshc_lang.record import dataclass, field
-from meshc_lang.request import Request
+from meshc_lang.request import PLAINTEXT, Request
 
 SpaceOf = Callable[[str, int], CalleeSpace | None]
 """Gives the space of one port of a callee."""
@@ -94,7 +94,7 @@ class CallGraph:
     def hops(self, caller: str) -> Iterator[Hop]:
         """Yield the calls that some allow lets a caller make, sorted; a deny may still close them (`answer`)."""
         identity = identity_of(self._index, caller)
-        if identity is None:
+        if identity is None and caller != PLAINTEXT:
             return
         for callee, port in self._index.callees_of(identity):
             if callee != caller:
@@ -126,7 +126,9 @@ class CallGraph:
         """Return a hop's witness as a request; `routed` if it is that of a case."""
         space = (self._routed_space if routed else self._space)(hop.callee, hop.port)
         identity = identity_of(self._index, hop.caller)
-        return None if space is None or identity is None else space.request(witness, frozenset({identity}))
+        if space is None or (identity is None and hop.caller != PLAINTEXT):
+            return None
+        return space.request(witness, frozenset() if identity is None else frozenset({identity}))
 
     def opening(self, hop: Hop) -> Rule | None:
         """Return the first allow that names or includes the caller of a hop."""
@@ -136,7 +138,9 @@ class CallGraph:
             (
                 rule
                 for rule in rules
-                if rule.effect is Effect.ALLOW and identity is not None and includes(rule.callers, identity)
+                if rule.effect is Effect.ALLOW
+                and (identity is not None or hop.caller == PLAINTEXT)
+                and includes(rule.callers, identity)
             ),
             None,
         )
@@ -144,8 +148,8 @@ class CallGraph:
     def cases(self, hop: Hop, matches: tuple[RequestMatch, ...] = ()) -> tuple[Case, ...]:
         """Return the cases of a hop, each with settings of its own; with `matches`, of these requests alone."""
         route = self._index.routes.get((hop.callee, hop.port))
-        # A rule that answers itself calls nobody.
-        rules = [rule for rule in (route.rules if route else ()) if rule.answer is None]
+        # A rule that answers itself calls nobody; and a caller without a sidecar has nobody who keeps rules.
+        rules = [rule for rule in (route.rules if route else ()) if rule.answer is None and hop.caller != PLAINTEXT]
         port = self._index.port_of(hop.callee, hop.port)
         requests = port is None or port.protocol.is_http
         return tuple(
@@ -155,6 +159,8 @@ class CallGraph:
 
     def _settings(self, hop: Hop, rule: RouteRule | None, requests: bool) -> Settings:
         """Return the settings of a case. Most hops state none of their own, so that few mergers serve all."""
+        if hop.caller == PLAINTEXT:
+            return NOTHING_STATED
         key = tuple(map(id, self._index.scopes(hop.caller, hop.callee, hop.port, rule)))
         if (key, requests) not in self._merged:
             settings = self._index.settings(hop.caller, hop.callee, hop.port, rule)
@@ -172,7 +178,7 @@ class CallGraph:
         if space is None:
             return Nothing()
         route = self._index.routes.get((hop.callee, hop.port))
-        others = route.rules if route else ()
+        others = route.rules if route and hop.caller != PLAINTEXT else ()
         allowed = self._allowed(space, hop, matches or (RequestMatch(),))
         if rule is not None:
             allowed = space.shared(allowed, _boxes(space, (rule.match,), space.everybody))
@@ -182,9 +188,12 @@ class CallGraph:
 
     def _allowed(self, space: CalleeSpace, hop: Hop, matches: tuple[RequestMatch, ...]) -> tuple[Box, ...] | None:
         identity = identity_of(self._index, hop.caller)
-        if identity is None:
+        if hop.caller == PLAINTEXT:
+            mask = space.callers.plaintext
+        elif identity is None:
             return ()
-        mask = space.mask_within(frozenset({identity}))
+        else:
+            mask = space.mask_within(frozenset({identity}))
         return space.shared(space.allowed, _boxes(space, matches, mask))
 
 

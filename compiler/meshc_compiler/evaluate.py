@@ -93,10 +93,11 @@ class Decision:
 
 def evaluate(index: MeshIndex, request: Request) -> Decision:
     """Return what becomes of a request. Total: unknown names are refused, never an error."""
-    if request.caller == PLAINTEXT:
-        return _refused(request, Reason.PLAINTEXT, status=None)
     caller = identity_of(index, request.caller)
-    if caller is None:
+    if request.caller == PLAINTEXT:
+        if not index.takes_plaintext(request.callee):
+            return _refused(request, Reason.PLAINTEXT, status=None)
+    elif caller is None:
         return _refused(request, Reason.UNKNOWN_CALLER, status=403)
     port = port_of(index, request)
     if port is None:
@@ -107,7 +108,9 @@ def evaluate(index: MeshIndex, request: Request) -> Decision:
     if path is None:
         return _refused(request, Reason.REFUSED_PATH, status=400)
 
-    view = View(headers=request.headers, query=request.query, claims=request.claims, caller=caller)
+    # No token counts where no issuer is trusted.
+    claims = request.claims if index.mesh.token_issuers else ()
+    view = View(headers=request.headers, query=request.query, claims=claims, caller=caller)
     matching = tuple(
         rule
         for rule in index.rules_of(request.callee, port.number)
@@ -124,7 +127,11 @@ def evaluate(index: MeshIndex, request: Request) -> Decision:
     if request.method in NEVER_FORWARDED and not tcp:
         return _refused(request, Reason.REFUSED_METHOD, status=405, path=path)
 
-    rule = route_rule(index, request.callee, port.number, request.method, path, view)
+    rule, settings = None, NOTHING_STATED
+    if caller is not None:
+        # Routes, settings and mirrors are the work of the caller's sidecar, and plaintext comes from none.
+        rule = route_rule(index, request.callee, port.number, request.method, path, view)
+        settings = index.settings(_name_of(index, caller), request.callee, port.number, rule)
     if rule is not None and rule.answer is not None:
         # The caller's sidecar answers: nothing is called, counted or copied.
         return Decision(
@@ -136,10 +143,9 @@ def evaluate(index: MeshIndex, request: Request) -> Decision:
             path=path,
             route_rule=rule,
         )
-    settings = index.settings(_name_of(index, caller), request.callee, port.number, rule)
     service = index.services.get(request.callee)
     limits = index.limits_of(request.callee, port.number)
-    mirrors = index.mirrors_of(request.callee, port.number)
+    mirrors = () if caller is None else index.mirrors_of(request.callee, port.number)
     faults = index.faults_of(request.callee, port.number)
     return Decision(
         request=request,
@@ -153,7 +159,7 @@ def evaluate(index: MeshIndex, request: Request) -> Decision:
         limits=tuple(limit for limit in limits if includes(limit.callers, caller)),
         mirrors=tuple(one for one in mirrors if matches(one.match, request.method, path, view)),
         faults=tuple(fault for fault in faults if includes(fault.callers, caller)),
-        health=None if service is None else service.health,
+        health=None if service is None or caller is None else service.health,
     )
 
 

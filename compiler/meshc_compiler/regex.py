@@ -65,7 +65,8 @@ class Subject(Enum):
     )
 
 
-_PREFERRED = "a0A-_." + "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+PREFERRED = "a0A-_." + "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""The characters that look plainest in an example, plainest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,7 +398,7 @@ def samples(tree: Regex, most: int) -> tuple[str, ...]:
 def _texts(tree: Regex, most: int) -> Iterator[str]:
     match tree:
         case Characters():
-            ordered = sorted(tree.accepted, key=lambda c: (_PREFERRED.find(c) % 1000, c))
+            ordered = sorted(tree.accepted, key=lambda c: (PREFERRED.find(c) % 1000, c))
             yield from ordered[: max(most, 2)]
         case Sequence():
             yield from _joined(tree.parts, most)

@@ -29,6 +29,7 @@ def landscape_of(index: MeshIndex) -> Landscape:
         services=index.services,
         externals=index.externals,
         ingress=ingress,
+        token_issuers=index.mesh.token_issuers,
     )
 
 
@@ -67,10 +68,10 @@ def check_request(
 ) -> Request | None:
     """Return the request with its port, or None with a finding; a callee with a broken declaration is passed over."""
     known = _check_caller(landscape, request, caller, findings)
-    if request.claims:
-        findings.add(
-            units.NOT_IN_THIS_VERSION, "claims of end users are not part of this version", request.span or callee
-        )
+    if request.claims and not landscape.trusts_tokens:
+        message = "no token is trusted, so no request has claims"
+        help_line = "declare whose tokens are, by `jwt NAME { … }`"
+        findings.add(identities.NO_TRUSTED_TOKEN, message, request.span or callee, help=help_line)
         known = False
     if landscape.may_be_lost(request.callee):
         return None

@@ -136,7 +136,7 @@ def test_an_assert_holds_or_is_refuted(program: str, expected: list[str]) -> Non
 
 
 def test_what_could_not_be_decided_is_said_and_is_not_taken_for_proved() -> None:
-    text = 'allow web -> api : GET ~"/v1/(a|b)[0-9]{2}"\ndeny any -> api : GET ~"/v1/[a-c][0-9]+"\n'
+    text = 'allow web -> api : GET ~"/(a|b)*a(a|b){14}"\ndeny any -> api : GET ~"/(a|b)*(a|b){15}"\n'
     text += "allow api -> db : tcp\nassert never web ->* db\n"
     assert told(text) == [
         "MSH399 it could not be decided whether `never web ->* db` holds of the chain `web -> api -> db`"

@@ -112,7 +112,7 @@ def test_where_no_line_would_help_none_is_offered(index: MeshIndex, request_text
         ("web -> api tcp", "MSH203", "api"),
         ("web -> api rpc a.B/C", "MSH203", "api"),
         ('"spiffe://x?" -> api GET /', "MSH604", '"spiffe://x?"'),
-        ('web -> api GET / claims {role: "x"}', "MSH290", None),
+        ('web -> api GET / claims {role: "x"}', "MSH610", None),
     ],
 )
 def test_a_request_that_means_nothing_is_told_so(

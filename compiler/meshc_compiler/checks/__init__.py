@@ -8,10 +8,12 @@ from meshc_compiler.checks.amplification import check_amplification
 from meshc_compiler.checks.assertion import check_assertions
 from meshc_compiler.checks.dead_allow import check_dead_allows
 from meshc_compiler.checks.deadline_inversion import check_deadline_inversions
+from meshc_compiler.checks.end_user import check_end_user_rules
 from meshc_compiler.checks.health import check_health
 from meshc_compiler.checks.identity import check_shared_identities, check_trust_domain
 from meshc_compiler.checks.limit import check_limits
 from meshc_compiler.checks.mirror import check_mirrors
+from meshc_compiler.checks.plaintext import check_denies_of_any, check_plaintext_allows
 from meshc_compiler.checks.redundant_allow import check_redundant_allows
 from meshc_compiler.checks.retry import check_retries
 from meshc_compiler.checks.retry_budget import check_retry_budgets
@@ -32,6 +34,9 @@ CHECKS: tuple[Check, ...] = (
     check_dead_allows,
     check_redundant_allows,
     check_useless_denies,
+    check_plaintext_allows,
+    check_denies_of_any,
+    check_end_user_rules,
     check_assertions,
     check_retries,
     check_retry_budgets,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
+from dataclasses import replace
 from typing import assert_never
 
 from meshc_compiler.checks.chain import check_chain
@@ -30,7 +31,7 @@ from meshc_compiler.space.callee_space import CalleeSpace
 from meshc_compiler.space.request_space import Box, Nothing, Undecided, Witness
 from meshc_lang.codes import authorization
 from meshc_lang.diagnostic import Diagnostic, Label
-from meshc_lang.request import Request
+from meshc_lang.request import PLAINTEXT, Request
 
 
 def check_assertions(subject: CheckSubject) -> Iterator[Diagnostic]:
@@ -78,6 +79,11 @@ def _check_requests(subject: CheckSubject, claim: Never | Always | Only) -> Iter
         space = subject.space(callee, number)
         if space is None or not (space.rules or isinstance(claim, Always)):
             continue
+        if isinstance(claim, Always) and PLAINTEXT in claim.callers and not space.callers.plaintext:
+            promised = space.example(_boxes(space, claim.matches, space.callers.verified))
+            if isinstance(promised, Witness):
+                yield from _violation(subject, claim, replace(space.request(promised), caller=PLAINTEXT))
+                return
         match space.example(_breaches(space, claim, callers)):
             case Nothing():
                 pass
@@ -94,13 +100,14 @@ def _check_requests(subject: CheckSubject, claim: Never | Always | Only) -> Iter
 def _breaches(
     space: CalleeSpace, claim: Never | Always | Only, callers: Set[SpiffeId] | None
 ) -> tuple[Box, ...] | None:
-    """Return the requests of which the contrary is true; callers of None stand for anybody."""
+    """Return the requests of which the contrary is true; callers of None stand for any identity."""
     if space.space is None:
         return None
+    plaintext = space.callers.plaintext if PLAINTEXT in claim.callers else 0
     if isinstance(claim, Only):
-        mask = 0 if callers is None else space.mask_outside(callers)
+        mask = 0 if callers is None else space.mask_outside(callers) & ~plaintext
     else:
-        mask = space.everybody if callers is None else space.mask_within(callers)
+        mask = space.callers.verified if callers is None else space.mask_within(callers) | plaintext
     claimed = _boxes(space, claim.matches or (RequestMatch(),), mask)
     match claim:
         case Never() | Only():

@@ -42,6 +42,6 @@ def undecided_assert(claim: Assertion, where: str) -> Iterator[Diagnostic]:
         code=authorization.NOT_VERIFIED,
         message=f"it could not be decided whether `{claim.text}` holds {where}",
         primary=claim.origin,
-        help="regular expressions are compared by samples: write paths as templates where a proof is needed",
+        help="each comparison has a bound: write paths as templates, and conditions with fewer alternatives",
         subject=f"assert {claim.text}",
     )

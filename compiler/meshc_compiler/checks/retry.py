@@ -144,7 +144,8 @@ def _callers(subject: CheckSubject, space: CalleeSpace, caller: str | None, call
     if caller is not None:
         workload = index.workloads.get(caller)
         return 0 if workload is None else space.mask_within({workload.spiffe_id})
-    mask = space.everybody
+    # Calls without an identity come from no sidecar of ours, which could try again.
+    mask = space.callers.verified
     for other in index.callers_with_settings(callee, port):
         workload = index.workloads.get(other)
         if workload is not None:

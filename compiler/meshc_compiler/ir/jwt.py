@@ -12,8 +12,8 @@ class TokenIssuer:
 
     A token counts if its `iss` is `issuer` (RFC 7519 §4.1.1), one of its `aud` is among `audiences` (sorted; none means
     that any is taken, RFC 7519 §4.1.3), it has not expired, and a key of `jwks` verifies it (RFC 7517). `jwks` is an
-    `https` URL, or with `jwks_is_url` false the path of a file beside the program. The token comes as `Authorization:
-    Bearer …`, or alone in the header `header` (in lower case). With `forward` the service sees it too.
+    `https` URL, or with `jwks_is_url` false the path of a file, relative to that of the declaration. The token comes as
+    `Authorization: Bearer …`, or alone in the header `header` (in lower case). With `forward` the service sees it too.
     """
 
     name: str

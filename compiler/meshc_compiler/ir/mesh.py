@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from meshc_compiler.ir.caller import AnyCaller, PlaintextCaller, TheseCallers
 from meshc_compiler.ir.certificate import CertificateTerms
 from meshc_compiler.ir.claim import Assertion
 from meshc_compiler.ir.example import Example
@@ -10,10 +9,11 @@ from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.jwt import TokenIssuer
 from meshc_compiler.ir.objective import Objective
 from meshc_compiler.ir.policy import Limit, Rule
+from meshc_compiler.ir.reach import Reach
 from meshc_compiler.ir.route import Route, RouteRule
 from meshc_compiler.ir.setting import NOTHING_STATED, Settings
 from meshc_compiler.ir.traffic import Fault, Mirror
-from meshc_compiler.ir.workload import External, Service, ServicePort, Workload
+from meshc_compiler.ir.workload import External, MtlsMode, Service, ServicePort, Workload
 from meshc_lang.record import dataclass, field
 from meshc_lang.source import Span
 
@@ -76,20 +76,9 @@ class MeshIndex:
         for name, callee, port, _ in mesh.port_settings:
             self._callers_stated.setdefault((callee, port), set()).add(name)
         self._rules_by_callee: dict[tuple[str, int], list[Rule]] = {}
-        self._callees_by_caller: dict[SpiffeId, set[tuple[str, int]]] = {}
-        self._callees_of_any: set[tuple[str, int]] = set()
         for rule in mesh.rules:
             self._rules_by_callee.setdefault((rule.callee, rule.port), []).append(rule)
-            if rule.effect == "allow":
-                match rule.callers:
-                    case AnyCaller():
-                        self._callees_of_any.add((rule.callee, rule.port))
-                    case TheseCallers(ids):
-                        for caller in ids:
-                            self._callees_by_caller.setdefault(caller, set()).add((rule.callee, rule.port))
-                    case PlaintextCaller():
-                        # No sidecar of ours stands beside such a caller.
-                        pass
+        self._reach = Reach(mesh.rules)
         self._limits_by_callee: dict[tuple[str, int], list[Limit]] = {}
         for limit in mesh.limits:
             self._limits_by_callee.setdefault((limit.callee, limit.port), []).append(limit)
@@ -109,9 +98,17 @@ class MeshIndex:
         """Return the limits of one port of a callee, by id."""
         return tuple(self._limits_by_callee.get((callee, port), ()))
 
-    def callees_of(self, caller: SpiffeId) -> tuple[tuple[str, int], ...]:
-        """Return the (callee, port) pairs for which some allow names the caller, sorted."""
-        return tuple(sorted(self._callees_by_caller.get(caller, set()) | self._callees_of_any))
+    def callees_of(self, caller: SpiffeId | None) -> tuple[tuple[str, int], ...]:
+        """Return the (callee, port) pairs that some allow opens to the caller, sorted; None: to plaintext."""
+        callees = self._reach.callees_of(caller)
+        if caller is None:
+            callees = {(callee, port) for callee, port in callees if self.takes_plaintext(callee)}
+        return tuple(sorted(callees))
+
+    def takes_plaintext(self, callee: str) -> bool:
+        """Tell whether calls without a mesh identity get as far as the callee's rules."""
+        service = self.services.get(callee)
+        return service is not None and service.mtls is MtlsMode.PERMISSIVE
 
     def port_of(self, callee: str, number: int) -> ServicePort | None:
         """Return a callee's port by its number."""

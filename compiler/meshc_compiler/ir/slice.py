@@ -1,8 +1,15 @@
-"""One workload's share of the mesh: all that its sidecar needs, and nothing that others change."""
+"""One workload's share of the mesh: all that its sidecar needs, and nothing that others change.
+
+No condition of a slice asks who calls: rules name their callers, and all that leaves a workload has one caller.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from meshc_compiler.ir.caller import includes
+from meshc_compiler.ir.condition import is_about_callers, settled_for, split_by_caller
+from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.policy import Limit, Rule
 from meshc_compiler.ir.route import WHOLE, Destination, RouteRule
@@ -98,7 +105,7 @@ def slice_of(index: MeshIndex, workload: Workload) -> WorkloadSlice:
         InboundPort(
             service=service,
             port=port,
-            rules=index.rules_of(service.name, port.number),
+            rules=rules_by_caller(index, service.name, port.number),
             limits=index.limits_of(service.name, port.number),
             faults=index.faults_of(service.name, port.number),
             settings=index.settings("", service.name, port.number, None),
@@ -113,7 +120,7 @@ def slice_of(index: MeshIndex, workload: Workload) -> WorkloadSlice:
             externals.append(
                 OutboundExternal(
                     external=external,
-                    rules=index.rules_of(callee, number),
+                    rules=rules_by_caller(index, callee, number),
                     settings=index.settings(workload.name, callee, number, None),
                     faults=tuple(
                         fault
@@ -135,15 +142,42 @@ def slice_of(index: MeshIndex, workload: Workload) -> WorkloadSlice:
     )
 
 
+def rules_by_caller(index: MeshIndex, callee: str, port: int) -> tuple[Rule, ...]:
+    """Return the rules of one port, each with a condition `from` made into several: one for each part of its callers.
+
+    Those parts keep the id, for they are one grant; no two of them are about one caller.
+    """
+    split: list[Rule] = []
+    for rule in index.rules_of(callee, port):
+        condition = rule.match.condition
+        if condition is None or not is_about_callers(condition):
+            split.append(rule)
+        else:
+            split += [
+                replace(rule, callers=callers, match=replace(rule.match, condition=rest))
+                for callers, rest in split_by_caller(rule.callers, condition)
+            ]
+    return tuple(split)
+
+
+def match_by(caller: Workload, match: RequestMatch) -> RequestMatch | None:
+    """Return what a match means of one caller's requests; None where it means none of them."""
+    if match.condition is None or not is_about_callers(match.condition):
+        return match
+    rest = settled_for(match.condition, caller.spiffe_id)
+    return None if rest is False else replace(match, condition=None if rest is True else rest)
+
+
 def _outbound_service(index: MeshIndex, caller: Workload, service: Service, port: ServicePort) -> OutboundService:
     route = index.routes.get((service.name, port.number))
     rules = [
         OutboundRule(
-            rule=rule,
+            rule=rule if match is rule.match else replace(rule, match=match),
             destinations=rule.destinations,
             settings=_settings(index, caller, service, port, rule),
         )
         for rule in (route.rules if route else ())
+        if (match := match_by(caller, rule.match)) is not None
     ]
     everywhere = Destination(service=service.name, version=None, weight=WHOLE)
     rules.append(
@@ -159,8 +193,12 @@ def _outbound_service(index: MeshIndex, caller: Workload, service: Service, port
         workload=index.workloads[service.workload],
         port=port,
         rules=tuple(rules),
-        guards=index.rules_of(service.name, port.number) if answers else (),
-        mirrors=tuple(_outbound_mirror(index, mirror) for mirror in index.mirrors_of(service.name, port.number)),
+        guards=rules_by_caller(index, service.name, port.number) if answers else (),
+        mirrors=tuple(
+            _outbound_mirror(index, replace(mirror, match=match))
+            for mirror in index.mirrors_of(service.name, port.number)
+            if (match := match_by(caller, mirror.match)) is not None
+        ),
     )
 
 

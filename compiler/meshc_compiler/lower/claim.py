@@ -21,13 +21,15 @@ from meshc_compiler.ir.claim import (
 )
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.workload import ServicePort
+from meshc_compiler.lower.condition import lower_condition
 from meshc_compiler.lower.edge_condition import lower_edge_condition
 from meshc_compiler.lower.field import as_duration, wrong_type
-from meshc_compiler.lower.match import LoweredMatcher, lower_condition, lower_grant
+from meshc_compiler.lower.match import LoweredMatcher, lower_grant
 from meshc_compiler.lower.rule import fitting, no_port_fits, reaching
 from meshc_compiler.lower.sentence import match_text, peer_text
 from meshc_compiler.resolve.peer import CalleeEnd, CallerEnd, PeerResolver
 from meshc_lang.codes import names, units
+from meshc_lang.request import PLAINTEXT
 from meshc_lang.tree.claim import (
     AlwaysClaim,
     AssertDecl,
@@ -230,7 +232,7 @@ class _Claims:
     def _matchers(self, grants: tuple[Grant, ...], callee: CalleeEnd | None) -> list[LoweredMatcher]:
         matchers = []
         for grant in grants:
-            guard = None if grant.guard is None else lower_condition(grant.guard, self._findings)
+            guard = None if grant.guard is None else lower_condition(grant.guard, self._resolver, self._findings)
             if grant.guard is not None and guard is None:
                 continue
             matcher = lower_grant(grant.matcher, guard, self._findings)
@@ -247,6 +249,8 @@ class _Claims:
     def _caller_names(self, caller: CallerEnd) -> tuple[str, ...]:
         if caller.any:
             return (ANYBODY,)
+        if caller.plaintext:
+            return (PLAINTEXT,)
         return (*self._resolver.caller_names(caller), *(str(identity) for identity in caller.ids))
 
     def _bound(self, metric: Metric, value: Value) -> int | None:

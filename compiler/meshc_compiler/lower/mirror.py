@@ -7,10 +7,11 @@ from meshc_compiler.ir.route import WHOLE
 from meshc_compiler.ir.traffic import Mirror
 from meshc_compiler.ir.workload import Protocol, Service, ServicePort
 from meshc_compiler.lower.callee import routed_service
-from meshc_compiler.lower.match import Form, lower_condition, lower_grant
+from meshc_compiler.lower.condition import lower_condition
+from meshc_compiler.lower.match import Form, lower_grant
 from meshc_compiler.lower.rule import fitting, no_port_fits
 from meshc_compiler.lower.sentence import callee_text, match_text
-from meshc_compiler.resolve.peer import Landscape
+from meshc_compiler.resolve.peer import Landscape, PeerResolver
 from meshc_compiler.resolve.symbol import SymbolKind, SymbolTable
 from meshc_lang.codes import names, routing, units
 from meshc_lang.diagnostic import Label
@@ -34,9 +35,10 @@ class _Aim:
 class MirrorBook:
     """The mirrors of a program by id: the same statement written twice is one."""
 
-    def __init__(self, symbols: SymbolTable, landscape: Landscape, findings: Findings) -> None:
+    def __init__(self, symbols: SymbolTable, landscape: Landscape, resolver: PeerResolver, findings: Findings) -> None:
         self._symbols = symbols
         self._landscape = landscape
+        self._resolver = resolver
         self._findings = findings
         self._mirrors: dict[str, Mirror] = {}
 
@@ -49,7 +51,7 @@ class MirrorBook:
         routed = routed_service(statement.service, statement.port, self._symbols, self._landscape, self._findings)
         guard = None
         if statement.guard is not None:
-            guard = lower_condition(statement.guard, self._findings)
+            guard = lower_condition(statement.guard, self._resolver, self._findings, outbound=True)
         matcher = lower_grant(statement.matcher, guard, self._findings)
         share = self._share(statement.target)
         if routed is None or matcher is None or share is None or (statement.guard is not None and guard is None):

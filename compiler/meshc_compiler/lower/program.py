@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from meshc_compiler.finding import Findings
 from meshc_compiler.ir.claim import Assertion
@@ -14,6 +15,7 @@ from meshc_compiler.lower.claim import lower_assertion
 from meshc_compiler.lower.declaration import check_editions, lower_head, lower_landscape
 from meshc_compiler.lower.example import lower_test
 from meshc_compiler.lower.fault import FaultBook
+from meshc_compiler.lower.jwt import lower_issuers
 from meshc_compiler.lower.mirror import MirrorBook
 from meshc_compiler.lower.objective import ObjectiveBook
 from meshc_compiler.lower.route import RouteBook
@@ -26,7 +28,7 @@ from meshc_lang.diagnostic import Diagnostic
 from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText
 from meshc_lang.tree.claim import AssertDecl, TestDecl
-from meshc_lang.tree.declaration import EditionDecl, ExternalDecl, GroupDecl, MeshDecl, ServiceDecl
+from meshc_lang.tree.declaration import EditionDecl, ExternalDecl, GroupDecl, JwtDecl, MeshDecl, ServiceDecl
 from meshc_lang.tree.statement import (
     AllowDecl,
     AnyStatement,
@@ -74,7 +76,10 @@ def lower_program(
     symbols = collect_symbols(statements, findings, program.lost_names | lost_names, program.incomplete)
     mesh_is_lost = program.incomplete or "mesh" in program.lost_names
     head = lower_head(statements, findings, None if mesh_is_lost else beginning)
-    landscape = lower_landscape(symbols, head, findings)
+    issuers, issuers_are_lost = lower_issuers(symbols, findings)
+    landscape = replace(
+        lower_landscape(symbols, head, findings), token_issuers=issuers, issuers_are_lost=issuers_are_lost
+    )
     groups = GroupTable(symbols, landscape.workloads, landscape.trust_domain, findings)
     groups.resolve_all()
     resolver = PeerResolver(symbols, groups, landscape, findings)
@@ -101,6 +106,7 @@ def lower_program(
         service_settings=sentences.settings.services,
         edge_settings=sentences.settings.edges,
         port_settings=sentences.settings.ports,
+        token_issuers=issuers,
         assertions=tuple(sorted(sentences.assertions, key=lambda claim: (claim.text, claim.because or ""))),
         examples=tuple(sorted(sentences.examples, key=_example_order)),
         certificates=head.certificates,
@@ -124,10 +130,10 @@ class _Sentences:
         self._resolver = resolver
         self._findings = findings
         self.rules = RuleBook(resolver, findings)
-        self.routes = RouteBook(symbols, landscape, findings)
+        self.routes = RouteBook(symbols, landscape, resolver, findings)
         self.limits: dict[str, Limit] = {}
         self.settings = SettingsBook(symbols, landscape, resolver, findings)
-        self.mirrors = MirrorBook(symbols, landscape, findings)
+        self.mirrors = MirrorBook(symbols, landscape, resolver, findings)
         self.faults = FaultBook(resolver, findings)
         self.objectives = ObjectiveBook(symbols, landscape, findings)
         self.assertions: list[Assertion] = []
@@ -144,7 +150,7 @@ class _Sentences:
 
     def add(self, statement: AnyStatement) -> None:
         match statement:
-            case EditionDecl() | MeshDecl() | ServiceDecl() | ExternalDecl() | GroupDecl():
+            case EditionDecl() | MeshDecl() | ServiceDecl() | ExternalDecl() | GroupDecl() | JwtDecl():
                 pass
             case AllowDecl() | DenyDecl():
                 self.rules.add(statement)

@@ -11,13 +11,14 @@ from meshc_compiler.ir.setting import NOTHING_STATED, Scope
 from meshc_compiler.ir.workload import Protocol, Service, ServicePort
 from meshc_compiler.lower.answer import answer_text, lower_answer
 from meshc_compiler.lower.callee import routed_service
+from meshc_compiler.lower.condition import lower_condition
 from meshc_compiler.lower.field import duplicate
-from meshc_compiler.lower.match import Form, lower_condition, lower_grant
+from meshc_compiler.lower.match import Form, lower_grant
 from meshc_compiler.lower.precedence import order_rules
 from meshc_compiler.lower.rule import fitting, no_port_fits
 from meshc_compiler.lower.sentence import match_text
 from meshc_compiler.lower.setting import lower_settings
-from meshc_compiler.resolve.peer import CalleeEnd, Landscape
+from meshc_compiler.resolve.peer import CalleeEnd, Landscape, PeerResolver
 from meshc_compiler.resolve.symbol import SymbolTable
 from meshc_lang.codes import names, routing, units
 from meshc_lang.diagnostic import Label
@@ -45,9 +46,10 @@ class _Draft:
 class RouteBook:
     """The routes of a program, gathered from all its `route` statements."""
 
-    def __init__(self, symbols: SymbolTable, landscape: Landscape, findings: Findings) -> None:
+    def __init__(self, symbols: SymbolTable, landscape: Landscape, resolver: PeerResolver, findings: Findings) -> None:
         self._symbols = symbols
         self._landscape = landscape
+        self._resolver = resolver
         self._findings = findings
         self._drafts: dict[tuple[str, int], _Draft] = {}
         self._rules_by_name: dict[str, dict[str, RuleDecl]] = {}
@@ -134,7 +136,7 @@ class RouteBook:
             settings = lower_settings(declaration.body, owner, Scope.ROUTE, self._findings)
         guard = None
         if declaration.guard is not None:
-            guard = lower_condition(declaration.guard, self._findings)
+            guard = lower_condition(declaration.guard, self._resolver, self._findings, outbound=True)
             if guard is None:
                 self._broken.add(service.name)
                 return

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from meshc_compiler.evaluate import View, holds
 from meshc_compiler.finding import Findings
-from meshc_compiler.ir.match import RequestMatch
+from meshc_compiler.ir.condition import Question, is_about_requests, settled
+from meshc_compiler.ir.match import CallerIn, RequestMatch
 from meshc_compiler.ir.policy import Effect, Limit, LimitKey, LimitKeyKind, Rule
 from meshc_compiler.ir.workload import ServicePort
-from meshc_compiler.lower.match import (
-    Form,
-    LoweredMatcher,
-    combine,
-    header_name,
-    lower_condition,
-    lower_grant,
-)
-from meshc_compiler.lower.sentence import callee_text, match_text
+from meshc_compiler.lower.condition import attribute_name, combine, lower_condition
+from meshc_compiler.lower.match import Form, LoweredMatcher, lower_grant
+from meshc_compiler.lower.sentence import callee_text, match_text, quoted
 from meshc_compiler.resolve.peer import CalleeEnd, PeerResolver
 from meshc_lang.codes import names, units
 from meshc_lang.diagnostic import Label
 from meshc_lang.record import dataclass
 from meshc_lang.source import Span
 from meshc_lang.tree.node import Name
-from meshc_lang.tree.policy import AttributeKind, Grant
+from meshc_lang.tree.policy import Grant
 from meshc_lang.tree.statement import AllowDecl, DenyDecl, LimitDecl
 from meshc_lang.units import print_rate
 
@@ -70,17 +65,23 @@ class RuleBook:
         unless = None
         broken = False
         if isinstance(statement, DenyDecl) and statement.unless is not None:
-            unless = lower_condition(statement.unless, self._findings)
+            unless = lower_condition(statement.unless, self._resolver, self._findings)
             broken = unless is None
         lowered: list[tuple[Grant, LoweredMatcher]] = []
         for grant in statement.grants:
-            guard = None if grant.guard is None else lower_condition(grant.guard, self._findings)
+            guard = None if grant.guard is None else lower_condition(grant.guard, self._resolver, self._findings)
             if broken or (grant.guard is not None and guard is None):
                 continue
             matcher = lower_grant(grant.matcher, combine(guard, unless), self._findings)
             if matcher is not None:
                 lowered.append((grant, matcher))
         if caller is None or callee is None or caller.nobody:
+            return
+        if caller.plaintext and (outside := [name for name, _ in callee.ports if name in self._resolver.externals]):
+            message = (
+                f"calls to the external `{outside[0]}` are judged by the caller's sidecar, and `plaintext` has none"
+            )
+            self._findings.add(names.WRONG_KIND, message, caller.span)
             return
         callers = self._resolver.callers(caller)
         because = None if statement.because is None else statement.because.text
@@ -132,7 +133,7 @@ def _precedence(rule: Rule) -> tuple[bool, str]:
 
 def fitting(callee: CalleeEnd, matcher: LoweredMatcher) -> list[tuple[str, ServicePort]]:
     """Return the ports of the callees that show what the matcher speaks of."""
-    guarded = any(match.condition is not None for match in matcher.matches)
+    guarded = any(is_about_requests(match.condition) for match in matcher.matches)
     return [(name, port) for name, ports in callee.ports for port in ports if matcher.form.fits(port, guarded)]
 
 
@@ -140,7 +141,7 @@ def reaching(callee: CalleeEnd, matcher: LoweredMatcher) -> list[tuple[str, Serv
     """Return every port of the callees on which a request of the matcher can be made, with what it means there.
 
     Of several ports also those count that show it in another form than it is written in: a path is seen on a gRPC port,
-    an rpc on an HTTP one, and a connection is a request without headers. None, if no port shows the form itself.
+    an rpc on an HTTP one, and a connection is a request that bears nothing. None, if no port shows the form itself.
     """
     if not fitting(callee, matcher):
         return []
@@ -150,13 +151,22 @@ def reaching(callee: CalleeEnd, matcher: LoweredMatcher) -> list[tuple[str, Serv
             if port.protocol.is_http:
                 if matcher.form is not Form.TCP:
                     reached.append((name, port, matcher.matches))
-            elif matcher.form is Form.TCP or (matcher.form is Form.ANYTHING and _holds_without_headers(matcher)):
-                reached.append((name, port, (RequestMatch(),)))
+            elif matcher.form in {Form.TCP, Form.ANYTHING} and (bare := _of_connections(matcher)):
+                reached.append((name, port, bare))
     return reached
 
 
-def _holds_without_headers(matcher: LoweredMatcher) -> bool:
-    return any(match.condition is None or holds(match.condition, View()) for match in matcher.matches)
+def _of_connections(matcher: LoweredMatcher) -> tuple[RequestMatch, ...]:
+    """Return what a matcher means for connections, which show who calls and nothing else."""
+    left = (
+        True if match.condition is None else settled(match.condition, _answer_of_connection)
+        for match in matcher.matches
+    )
+    return tuple(RequestMatch(condition=None if rest is True else rest) for rest in left if rest is not False)
+
+
+def _answer_of_connection(asked: Question) -> bool | None:
+    return None if isinstance(asked, CallerIn) else holds(asked, View())
 
 
 def no_port_fits(callee: CalleeEnd, matcher: LoweredMatcher, span: Span, findings: Findings) -> None:
@@ -169,7 +179,7 @@ def no_port_fits(callee: CalleeEnd, matcher: LoweredMatcher, span: Span, finding
         Form.HTTP: "methods and paths are seen on `http` ports",
         Form.RPC: "rpcs are seen on `grpc` ports",
         Form.TCP: "`tcp` grants are about `tcp` and `tls` ports",
-        Form.ANYTHING: "headers are seen on `http` and `grpc` ports",
+        Form.ANYTHING: "what a request bears is seen on `http` and `grpc` ports",
     }[matcher.form]
     speaks = " and ".join(f"`{protocol}`" for protocol in spoken)
     help_line = {"grpc": "write `rpc package.Service/Method`", "tcp": "write `tcp`", "tls": "write `tcp`"}.get(
@@ -204,15 +214,11 @@ def lower_limit(statement: LimitDecl, resolver: PeerResolver, findings: Findings
             sound = False
             findings.add(units.OUT_OF_RANGE, f"{what} is from 1 to {_MOST_TOKENS:,}, and this is {number:,}", span)
             break
-    header = None
+    key = None
     if (per := statement.per) is not None:
-        if per.kind is AttributeKind.HEADER:
-            header = header_name(per.key, per.span, findings)
-            sound &= header is not None
-        else:
-            sound = False
-            message = f"a limit per {per.kind} is not part of this version"
-            findings.add(units.NOT_IN_THIS_VERSION, message, per.span, help='`per header "x-user"` is')
+        name = attribute_name(per, resolver, findings)
+        sound &= name is not None
+        key = None if name is None else LimitKey(LimitKeyKind(per.kind.value), name)
     if not sound or caller is None or callee is None or caller.nobody:
         return ()
     if callee.one and callee.ports[0][0] in resolver.externals:
@@ -231,10 +237,8 @@ def lower_limit(statement: LimitDecl, resolver: PeerResolver, findings: Findings
     words = print_rate(rate.amount, rate.seconds)
     if burst is not None and burst.value != rate.amount:
         words += f" burst {burst.value}"
-    if header is not None:
-        import json  # here, since few programs need it and it takes 2 ms to import
-
-        words += f" per header {json.dumps(header)}"
+    if key is not None:
+        words += f" per {key.kind} {quoted(key.name)}"
     return tuple(
         Limit(
             id=f"limit {caller.text} -> {callee_text(name, port)} {words}",
@@ -244,7 +248,7 @@ def lower_limit(statement: LimitDecl, resolver: PeerResolver, findings: Findings
             amount=rate.amount,
             seconds=rate.seconds,
             burst=amount,
-            per=None if header is None else LimitKey(LimitKeyKind.HEADER, header),
+            per=key,
             origin=statement.span,
         )
         for name, port in targets

@@ -89,9 +89,9 @@ def condition_text(condition: Condition) -> str:
         case AttributePresent():
             return f"{_attribute(condition)} present"
         case AttributeOneOf(values=(value,)):
-            return f"{_attribute(condition)} == {_quoted(value)}"
+            return f"{_attribute(condition)} == {quoted(value)}"
         case AttributeOneOf(values=values):
-            return f"{_attribute(condition)} in [{', '.join(map(_quoted, values))}]"
+            return f"{_attribute(condition)} in [{', '.join(map(quoted, values))}]"
         case AttributeMatches():
             return f'{_attribute(condition)} ~ "{condition.pattern}"'
         case CallerIn():
@@ -99,7 +99,7 @@ def condition_text(condition: Condition) -> str:
         case Not(operand=HeaderOneOf(values=(value,)) as inner):
             return f"header {json.dumps(inner.name)} != {json.dumps(value)}"
         case Not(operand=AttributeOneOf(values=(value,)) as inner):
-            return f"{_attribute(inner)} != {_quoted(value)}"
+            return f"{_attribute(inner)} != {quoted(value)}"
         case Not():
             return f"not {_nested(condition.operand)}"
         case AllOf():
@@ -111,10 +111,11 @@ def condition_text(condition: Condition) -> str:
 
 
 def _attribute(condition: AttributePresent | AttributeOneOf | AttributeMatches) -> str:
-    return f"{condition.kind} {_quoted(condition.name)}"
+    return f"{condition.kind} {quoted(condition.name)}"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return a text as a string of the language."""
     # JSON leaves DEL as it is, and a string of the language holds no control character.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 

@@ -6,8 +6,8 @@ import re
 
 from meshc_compiler.finding import Findings
 from meshc_compiler.ir.setting import Balance, BalancePolicy, HashKey, HashKeyKind
+from meshc_compiler.lower.condition import header_name
 from meshc_compiler.lower.field import Fields, as_one_of, wrong_type
-from meshc_compiler.lower.match import header_name
 from meshc_compiler.lower.stated import Stated
 from meshc_lang.codes import settings, units
 from meshc_lang.diagnostic import Label

@@ -6,8 +6,8 @@ import re
 
 from meshc_compiler.finding import Findings, did_you_mean, one_of
 from meshc_compiler.ir.setting import Backoff
+from meshc_compiler.lower.condition import header_name
 from meshc_compiler.lower.field import Fields, duplicate, wrong_type, wrong_unit
-from meshc_compiler.lower.match import header_name
 from meshc_compiler.lower.stated import Stated
 from meshc_lang.codes import units
 from meshc_lang.source import Span

@@ -13,6 +13,7 @@ from meshc_compiler.resolve.symbol import SymbolKind, SymbolTable
 from meshc_lang.codes import identities, names, units
 from meshc_lang.diagnostic import Label
 from meshc_lang.record import dataclass
+from meshc_lang.request import PLAINTEXT
 from meshc_lang.source import Span
 from meshc_lang.tree.declaration import (
     GroupDecl,
@@ -150,6 +151,10 @@ class GroupTable:
                 assert_never(expression)
 
     def _named(self, peer: NamedPeer) -> Members | None:
+        if peer.name.text == PLAINTEXT:
+            message = "`plaintext` stands for callers without an identity, and a group holds identities"
+            self._findings.add(names.WRONG_KIND, message, peer.span, help="name it alone: `allow plaintext -> …`")
+            return None
         kinds = (SymbolKind.SERVICE, SymbolKind.GROUP, SymbolKind.EXTERNAL)
         symbol = self._symbols.resolve(peer.name.text, peer.name.span, kinds, self._findings)
         if symbol is None:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias, assert_never
 
 from meshc_compiler.finding import Findings, did_you_mean, one_of
-from meshc_compiler.ir.caller import AnyCaller, Callers, TheseCallers
+from meshc_compiler.ir.caller import AnyCaller, Callers, PlaintextCaller, TheseCallers
 from meshc_compiler.ir.identity import SpiffeId
+from meshc_compiler.ir.jwt import TokenIssuer
 from meshc_compiler.ir.mesh import INGRESS
 from meshc_compiler.ir.workload import External, Service, ServicePort, Workload
 from meshc_compiler.resolve.group import GroupTable
@@ -15,6 +16,7 @@ from meshc_compiler.resolve.symbol import SymbolKind, SymbolTable
 from meshc_lang.codes import names
 from meshc_lang.diagnostic import Label
 from meshc_lang.record import dataclass, field
+from meshc_lang.request import PLAINTEXT
 from meshc_lang.source import Span
 from meshc_lang.tree.node import Name
 from meshc_lang.tree.policy import AnyPeer, IngressPeer, NamedPeer, PeerRef, SpiffePeer
@@ -26,7 +28,7 @@ class Landscape:
 
     `broken` holds the names of which the declaration has an error: sentences about them are passed over in silence.
     `ingress` is the gateway, whether or not a statement mentions it. `symbols` are the names of a program, where it is
-    one and not a finished mesh.
+    one and not a finished mesh. `issuers_are_lost` tells that more issuers of tokens may have been meant to be there.
     """
 
     trust_domain: str | None
@@ -36,6 +38,13 @@ class Landscape:
     ingress: Workload
     broken: frozenset[str] = frozenset()
     symbols: SymbolTable | None = None
+    token_issuers: tuple[TokenIssuer, ...] = ()
+    issuers_are_lost: bool = False
+
+    @property
+    def trusts_tokens(self) -> bool:
+        """Whether tokens of end users are trusted, as far as can be told."""
+        return bool(self.token_issuers) or self.issuers_are_lost
 
     def may_be_lost(self, name: str) -> bool:
         """Tell whether an unknown name may be one whose declaration could not be read."""
@@ -55,18 +64,22 @@ class Landscape:
 
 @dataclass(frozen=True, slots=True)
 class CallerEnd:
-    """Who calls: `any`, or workloads by name (sorted) and identities that are not declared; `text` as written."""
+    """Who calls: `any`, or workloads by name (sorted) and identities that are not declared; `text` as written.
+
+    With `plaintext` it is whoever calls without an identity, and nobody else.
+    """
 
     any: bool
     names: tuple[str, ...]
     ids: tuple[SpiffeId, ...]
     text: str
     span: Span = field(compare=False)
+    plaintext: bool = False
 
     @property
     def nobody(self) -> bool:
         """Whether it is an empty group: what is said of it is said of nobody."""
-        return not (self.any or self.names or self.ids)
+        return not (self.any or self.names or self.ids or self.plaintext)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +105,18 @@ class PeerResolver:
         self._landscape = landscape
         self._findings = findings
         self.mentions_ingress = False
+        self._notes: set[str] = set()
+
+    def take_note(self, of: str) -> bool:
+        """Tell whether it is the first time that this is noted: what has one cause is told once."""
+        first = of not in self._notes
+        self._notes.add(of)
+        return first
+
+    @property
+    def trusts_tokens(self) -> bool:
+        """Whether tokens of end users are trusted, so that conditions on claims may hold."""
+        return self._landscape.trusts_tokens
 
     @property
     def externals(self) -> Mapping[str, External]:
@@ -123,6 +148,8 @@ class PeerResolver:
         """Return the identities of a caller's end, sorted."""
         if end.any:
             return AnyCaller()
+        if end.plaintext:
+            return PlaintextCaller()
         workloads = (self._landscape.workload(name) for name in end.names)
         ids = {workload.spiffe_id for workload in workloads if workload is not None}
         return TheseCallers(tuple(sorted(ids.union(end.ids))))
@@ -150,6 +177,8 @@ class PeerResolver:
 
     def _named_caller(self, peer: NamedPeer) -> CallerEnd | Poisoned:
         kinds = (SymbolKind.SERVICE, SymbolKind.GROUP)
+        if peer.name.text == PLAINTEXT and peer.part is None:
+            return CallerEnd(False, (), (), PLAINTEXT, peer.span, plaintext=True)
         if peer.part is not None:
             self._wrong(f"a caller has no port: write `{peer.name}`", peer.part.span)
             return None
@@ -177,6 +206,9 @@ class PeerResolver:
         return CallerEnd(False, tuple(sorted(members.names)), tuple(sorted(members.ids)), symbol.name, peer.span)
 
     def _named_callee(self, peer: NamedPeer) -> CalleeEnd | Poisoned:
+        if peer.name.text == PLAINTEXT:
+            self._wrong("`plaintext` stands for callers without an identity, and nobody is called so", peer.span)
+            return None
         kinds = (SymbolKind.SERVICE, SymbolKind.EXTERNAL, SymbolKind.GROUP)
         symbol = self._symbols.resolve(peer.name.text, peer.name.span, kinds, self._findings)
         if symbol is None or symbol.name in self._landscape.broken:

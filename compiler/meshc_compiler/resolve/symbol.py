@@ -1,4 +1,4 @@
-"""The names of a program: services, externals and groups share one namespace."""
+"""The names of a program: services, externals, groups and issuers of tokens share one namespace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from meshc_lang.diagnostic import Label
 from meshc_lang.record import dataclass
 from meshc_lang.request import PLAINTEXT
 from meshc_lang.source import Span
-from meshc_lang.tree.declaration import ExternalDecl, GroupDecl, ServiceDecl
+from meshc_lang.tree.declaration import ExternalDecl, GroupDecl, JwtDecl, ServiceDecl
 from meshc_lang.tree.statement import AnyStatement
 
 RESERVED = ("any", "ingress", "mesh", PLAINTEXT)
@@ -25,9 +25,10 @@ class SymbolKind(StrEnum):
     SERVICE = "service"
     EXTERNAL = "external"
     GROUP = "group"
+    JWT = "jwt"
 
 
-NamedDecl: TypeAlias = ServiceDecl | ExternalDecl | GroupDecl
+NamedDecl: TypeAlias = ServiceDecl | ExternalDecl | GroupDecl | JwtDecl
 """A statement that declares a name."""
 
 
@@ -55,6 +56,11 @@ class SymbolTable:
     def get(self, name: str) -> Symbol | None:
         """Return the symbol of a name."""
         return self._symbols.get(name)
+
+    @property
+    def has_losses(self) -> bool:
+        """Whether some declaration was refused or could not be read: a name that is missing may be its."""
+        return self._incomplete or bool(self._refused)
 
     def may_be_lost(self, name: str) -> bool:
         """Tell whether an unknown name may have been declared by a statement that was refused or could not be read."""
@@ -106,6 +112,8 @@ def collect_symbols(
                 symbol = Symbol(SymbolKind.EXTERNAL, statement)
             case GroupDecl():
                 symbol = Symbol(SymbolKind.GROUP, statement)
+            case JwtDecl():
+                symbol = Symbol(SymbolKind.JWT, statement)
             case _:
                 continue
         name = symbol.name

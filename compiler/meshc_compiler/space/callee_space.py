@@ -6,20 +6,21 @@ from collections.abc import Iterable, Set
 from functools import cached_property
 
 from meshc_compiler.evaluate import NEVER_FORWARDED
-from meshc_compiler.ir.caller import AnyCaller, Callers, PlaintextCaller, TheseCallers
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.policy import Effect, Rule
-from meshc_compiler.ir.workload import Protocol, ServicePort
+from meshc_compiler.ir.workload import MtlsMode, Protocol, ServicePort
+from meshc_compiler.space.caller_classes import CallerClasses, identities_asked, identities_in
 from meshc_compiler.space.request_space import Answer, Box, RequestSpace, Undecided, Witness, build_space, intersect
-from meshc_lang.request import Request
+from meshc_lang.request import PLAINTEXT, Request
 
 
 class CalleeSpace:
     """One port of a callee: its callers in classes, its rules as boxes.
 
-    Each identity that a rule names is a class of its own; all others, which only `any` can mean, are one more.
+    Each identity that a rule names is a class of its own; all others, which only `any` can mean, are one more; and so
+    are calls without an identity, if the callee takes any.
     """
 
     def __init__(self, index: MeshIndex, callee: str, port: ServicePort, extra: Iterable[RequestMatch] = ()) -> None:
@@ -27,15 +28,15 @@ class CalleeSpace:
         self.callee = callee
         self.port = port
         self.rules = index.rules_of(callee, port.number)
+        matches = (*(rule.match for rule in self.rules), RequestMatch(), *extra)
         named: dict[SpiffeId, None] = {}
         for rule in self.rules:
-            if isinstance(rule.callers, TheseCallers):
-                named.update(dict.fromkeys(rule.callers.ids))
-        self._named = tuple(named)
-        self._bits = {identity: 1 << number for number, identity in enumerate(self._named)}
-        self.others = 1 << len(self._named)
-        self.everybody = (self.others << 1) - 1
-        self.space: RequestSpace | None = build_space((*(rule.match for rule in self.rules), RequestMatch(), *extra))
+            named.update(dict.fromkeys(identities_in(rule.callers)))
+        named |= identities_asked(matches)
+        service = index.services.get(callee)
+        takes_plaintext = service is not None and service.mtls is MtlsMode.PERMISSIVE
+        self.callers = CallerClasses(named, plaintext=takes_plaintext)
+        self.space: RequestSpace | None = build_space(matches, self.callers)
         self._by_effect = {effect: tuple(rule for rule in self.rules if rule.effect is effect) for effect in Effect}
         self._boxes: dict[str, tuple[Box, ...] | None] = {}
 
@@ -43,7 +44,7 @@ class CalleeSpace:
         """Return the requests that a rule matches; None where they are too many to tell apart."""
         if rule.id not in self._boxes:
             space = self.space
-            mask = self.callers_mask(rule.callers)
+            mask = self.callers.mask(rule.callers)
             self._boxes[rule.id] = None if space is None else space.boxes(rule.match, mask)
         return self._boxes[rule.id]
 
@@ -94,32 +95,23 @@ class CalleeSpace:
 
     # ---- callers
 
-    def callers_mask(self, callers: Callers) -> int:
-        """Return the classes of the callers of a rule."""
-        if isinstance(callers, AnyCaller):
-            return self.everybody
-        if isinstance(callers, PlaintextCaller):
-            return 0
-        mask = 0
-        for identity in callers.ids:
-            mask |= self._bits[identity]
-        return mask
+    @property
+    def everybody(self) -> int:
+        """All classes of callers, calls without an identity among them if the callee takes such."""
+        return self.callers.everybody
+
+    @property
+    def others(self) -> int:
+        """The class of the identities that nothing names."""
+        return self.callers.others
 
     def mask_within(self, identities: Set[SpiffeId]) -> int:
         """Return the classes that have members among the identities."""
-        mask = 0
-        for identity, bit in self._bits.items():
-            if identity in identities:
-                mask |= bit
-        return mask | self.others if len(identities) > mask.bit_count() else mask
+        return self.callers.within(identities)
 
     def mask_outside(self, identities: Set[SpiffeId]) -> int:
         """Return the classes that have members besides the identities: the unnamed always, as anyone may join them."""
-        mask = self.others
-        for identity, bit in self._bits.items():
-            if identity not in identities:
-                mask |= bit
-        return mask
+        return self.callers.outside(identities)
 
     def request(self, witness: Witness, among: Set[SpiffeId] | None = None, outside: bool = False) -> Request:
         """Return a witness as a request; an unnamed caller is chosen among (or outside) the given identities."""
@@ -127,7 +119,7 @@ class CalleeSpace:
         form = "http"
         if not port.protocol.is_http:
             form = "tcp"
-        elif port.protocol is Protocol.GRPC and witness.method == "POST" and witness.path.count("/") == 2:
+        elif is_rpc(port, witness):
             form = "rpc"
         return Request(
             caller=self._caller(witness.caller, among, outside),
@@ -136,20 +128,35 @@ class CalleeSpace:
             protocol=form,
             method="POST" if form == "rpc" else witness.method if form == "http" else "GET",
             path="/" if form == "tcp" else witness.path,
+            query="" if form != "http" else witness.query,
             headers=() if form == "tcp" else witness.headers,
+            claims=() if form == "tcp" else witness.claims,
         )
 
     def _caller(self, number: int, among: Set[SpiffeId] | None, outside: bool) -> str:
-        if number < len(self._named):
-            return self._name(self._named[number])
+        classes = self.callers
+        if 1 << number == classes.plaintext:
+            return PLAINTEXT
+        if number < len(classes.named):
+            return self._name(classes.named[number])
         for identity, workload in self._index.workloads_by_id.items():
             fits = among is None or (identity in among) is not outside
-            if identity not in self._bits and fits and workload.name != self.callee:
+            if not classes.is_named(identity) and fits and workload.name != self.callee:
                 return workload.name
         if among is not None and not outside:
-            return self._name(min(identity for identity in among if identity not in self._bits))
+            return self._name(min(identity for identity in among if not classes.is_named(identity)))
         return str(SpiffeId.of_workload(self._index.mesh.trust_domain, "default", "somebody-else"))
 
     def _name(self, identity: SpiffeId) -> str:
         workload = self._index.workloads_by_id.get(identity)
         return str(identity) if workload is None else workload.name
+
+
+def is_rpc(port: ServicePort, witness: Witness) -> bool:
+    """Tell whether a witness can be written as an rpc; one with a query cannot."""
+    return (
+        port.protocol is Protocol.GRPC
+        and witness.method == "POST"
+        and witness.path.count("/") == 2
+        and not witness.query
+    )

@@ -1,25 +1,25 @@
-"""Sets of requests as boxes: callers, methods, paths as bit masks, and what is known of headers as literals.
+"""Sets of requests as boxes: callers, methods, paths as bit masks, and what is known of what they bear as literals.
 
 Everything that a program can say of requests is a union of atoms in each dimension, so that emptiness and inclusion are
-decided exactly, and each set that is not empty has a request to show for it. One thing is not split into atoms: regular
-expressions. Each is a variable of its own, true or false of a path. That keeps "empty" and "covered" sound (what is
-empty for all values of the variables is empty), and "not empty" is believed only with a witness that was checked. The
-literal beginning of an expression bounds its paths, so that most expressions are told apart all the same.
+decided exactly, and each set that is not empty has a request to show for it. Regular expressions are not split into
+atoms. Each is a variable of its own, true or false of a path or of some value. That keeps "empty" and "covered" sound
+(what is empty for all values of the variables is empty); whether a box has any request at all is decided by automata,
+and left open only beyond their bound.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import count, islice
+from itertools import islice
 from typing import TypeAlias
 
+from meshc_compiler.automaton import MOST_GIVEN_UP, NoText
 from meshc_compiler.ir.match import (
     AllOf,
     AnyOf,
+    CallerIn,
     Condition,
-    HeaderOneOf,
-    HeaderPresent,
     Not,
     PathRegex,
     PathTemplate,
@@ -29,11 +29,17 @@ from meshc_compiler.ir.match import (
 )
 from meshc_compiler.path import canonical_path
 from meshc_compiler.regex import compiled, cover, full_match, samples
+from meshc_compiler.space.caller_classes import CallerClasses, identities_asked
+from meshc_compiler.space.literals import Literals
 from meshc_compiler.space.path_atoms import PathAtoms, split_paths
+from meshc_compiler.space.path_language import find_path
 from meshc_lang.record import dataclass
 
 Box: TypeAlias = tuple[int, int, int, int, int]
-"""Callers, methods, paths (masks, none is zero), variables that hold, variables that do not (both closed)."""
+"""Callers, methods, paths (masks, none is zero), literals that hold, literals that do not (both closed)."""
+
+_Cube: TypeAlias = tuple[int, int, int]
+"""One alternative of a condition: callers, literals that hold, literals that do not."""
 
 MOST_CUBES = 256
 """The most alternatives into which a condition may unfold."""
@@ -46,25 +52,20 @@ _OTHER_METHODS = ("PURGE", "REPORT", "SEARCH", "LINK")
 _SAMPLES = 24
 _ATOM_SAMPLES = 64
 _MOST_CANDIDATES = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """One yes-or-no question about a request: is a header there (value None), has it a member, does a path match."""
-
-    kind: str
-    name: str
-    value: str | None = None
+_MOST_ATOMS = 64
+_MOST_TEMPLATES = 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Witness:
-    """A request out of a set. `caller` is the number of a caller's bit."""
+    """A request out of a set. `caller` is the number of a caller's bit; `query` is written as behind the `?`."""
 
     caller: int
     method: str
     path: str
-    headers: tuple[tuple[str, str], ...]
+    query: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    claims: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,55 +83,29 @@ Answer: TypeAlias = Witness | Nothing | Undecided
 
 
 class RequestSpace:
-    """The atoms of some matches. Only these matches can be made into boxes of the space."""
+    """The atoms of some matches. Only these matches can be made into boxes of the space.
 
-    def __init__(self, atoms: PathAtoms, matches: tuple[RequestMatch, ...]) -> None:
+    `callers` must name every identity that a condition `from` of the matches names.
+    """
+
+    def __init__(self, atoms: PathAtoms, matches: tuple[RequestMatch, ...], callers: CallerClasses) -> None:
         self._atoms = atoms
+        self._callers = callers
         mentioned = {method for match in matches for method in match.methods}
         others = next(name for name in _OTHER_METHODS if name not in mentioned)
         self._methods = (*_METHODS, *sorted(mentioned.difference(_METHODS)), others)
         self._method_bits = {method: 1 << number for number, method in enumerate(self._methods)}
         self._all_methods = (1 << len(self._methods)) - 1
-        self._variables: list[Variable] = []
-        self._bits: dict[Variable, int] = {}
-        self._members: dict[int, int] = {}
-        for match in matches:
-            self._declare(match)
+        self._literals = Literals(matches)
         self._matched: dict[tuple[str, str], bool] = {}
-        self._cubes: dict[RequestMatch, tuple[tuple[int, int], ...] | None] = {}
-
-    def _declare(self, match: RequestMatch) -> None:
-        if isinstance(match.path, PathRegex):
-            self._bit(Variable("regex", match.path.pattern))
-        todo = [match.condition] if match.condition is not None else []
-        while todo:
-            condition = todo.pop()
-            match condition:
-                case HeaderPresent():
-                    self._bit(Variable("header", condition.name))
-                case HeaderOneOf():
-                    present = self._bit(Variable("header", condition.name))
-                    for value in condition.values:
-                        member = self._bit(Variable("header", condition.name, value))
-                        self._members[present] = self._members.get(present, 0) | member
-                case AllOf() | AnyOf():
-                    todo.extend(condition.operands)
-                case Not():
-                    todo.append(condition.operand)
-                case _:
-                    raise NotImplementedError(type(condition).__name__)
-
-    def _bit(self, variable: Variable) -> int:
-        bit = self._bits.get(variable)
-        if bit is None:
-            bit = self._bits[variable] = 1 << len(self._variables)
-            self._variables.append(variable)
-        return bit
+        self._given_up = 0
+        self._paths: dict[tuple[int, int, int], str | NoText] = {}
+        self._cubes: dict[RequestMatch, tuple[_Cube, ...] | None] = {}
 
     # ---- sets
 
-    def boxes(self, wanted: RequestMatch, callers: int = 1) -> tuple[Box, ...] | None:
-        """Return a match by these callers as boxes; None where its condition unfolds into too many."""
+    def boxes(self, wanted: RequestMatch, callers: int | None = None) -> tuple[Box, ...] | None:
+        """Return a match by these callers (by default all with an identity) as boxes; None if they are too many."""
         cubes = self._cubes_of(wanted)
         if cubes is None:
             return None
@@ -149,50 +124,49 @@ class RequestSpace:
                     paths |= self._atoms.masks[template]
             case _:
                 pass
-        return tuple((callers, methods, paths, pos, neg) for pos, neg in cubes) if callers and paths else ()
+        if not paths:
+            return ()
+        if callers is None:
+            callers = self._callers.verified
+        return tuple((callers & who, methods, paths, pos, neg) for who, pos, neg in cubes if callers & who)
 
-    def _cubes_of(self, match: RequestMatch) -> tuple[tuple[int, int], ...] | None:
+    def _cubes_of(self, match: RequestMatch) -> tuple[_Cube, ...] | None:
         if match not in self._cubes:
-            start = (0, 0)
+            start = (self._callers.everybody, 0, 0)
             if isinstance(match.path, PathRegex):
-                start = (self._bits[Variable("regex", match.path.pattern)], 0)
-            cubes: list[tuple[int, int]] | None = [start]
+                start = (self._callers.everybody, self._literals.path_patterns[match.path.pattern], 0)
+            cubes: list[_Cube] | None = [start]
             if match.condition is not None:
                 cubes = self._conjoin([start], self._unfold(match.condition, True))
             self._cubes[match] = None if cubes is None else tuple(dict.fromkeys(cubes))
         return self._cubes[match]
 
-    def _unfold(self, condition: Condition, wanted: bool) -> list[tuple[int, int]] | None:
+    def _unfold(self, condition: Condition, wanted: bool) -> list[_Cube] | None:
         """Return the alternatives (conjunctions of literals) under which the condition is as wanted."""
+        everybody = self._callers.everybody
         match condition:
-            case HeaderPresent():
-                present = self._bits[Variable("header", condition.name)]
-                return [(present, 0)] if wanted else [(0, present | self._members.get(present, 0))]
-            case HeaderOneOf():
-                present = self._bits[Variable("header", condition.name)]
-                members = [self._bits[Variable("header", condition.name, value)] for value in condition.values]
-                return [(present | member, 0) for member in members] if wanted else [(0, sum(set(members)))]
+            case CallerIn():
+                callers = self._callers.mask(condition.callers)
+                return [(callers if wanted else everybody & ~callers, 0, 0)]
             case Not():
                 return self._unfold(condition.operand, not wanted)
             case AllOf() | AnyOf():
                 parts = [self._unfold(operand, wanted) for operand in condition.operands]
                 conjunction = isinstance(condition, AllOf) is wanted
-                cubes: list[tuple[int, int]] | None = [(0, 0)] if conjunction else []
+                cubes: list[_Cube] | None = [(everybody, 0, 0)] if conjunction else []
                 for part in parts:
                     if part is None or cubes is None or len(cubes) + len(part) > MOST_CUBES:
                         return None
                     cubes = self._conjoin(cubes, part) if conjunction else [*cubes, *part]
                 return cubes
             case _:
-                raise NotImplementedError(type(condition).__name__)
+                return [(everybody, pos, neg) for pos, neg in self._literals.alternatives(condition, wanted)]
 
-    def _conjoin(
-        self, left: list[tuple[int, int]], right: list[tuple[int, int]] | None
-    ) -> list[tuple[int, int]] | None:
+    def _conjoin(self, left: list[_Cube], right: list[_Cube] | None) -> list[_Cube] | None:
         if right is None or len(left) * len(right) > MOST_CUBES:
             return None
-        both = ((a[0] | b[0], a[1] | b[1]) for a in left for b in right)
-        return [(pos, neg) for pos, neg in dict.fromkeys(both) if not pos & neg]
+        both = ((a[0] & b[0], a[1] | b[1], a[2] | b[2]) for a in left for b in right)
+        return [(who, pos, neg) for who, pos, neg in dict.fromkeys(both) if who and not pos & neg]
 
     def intersection(self, left: Iterable[Box], right: tuple[Box, ...]) -> tuple[Box, ...]:
         """Return what is in both."""
@@ -226,22 +200,20 @@ class RequestSpace:
         if rest := paths & ~other[2]:
             out.append((callers, methods, rest, pos, neg))
         paths &= other[2]
-        for literal in _each_bit(other[3] & ~pos):
-            without = neg | literal | self._members.get(literal, 0)
-            if not pos & without:
-                out.append((callers, methods, paths, pos, without))
-            pos |= literal
-            for present, members in self._members.items():
-                if members & literal:
-                    pos |= present
-        for literal in _each_bit(other[4] & ~neg):
-            having = pos | literal
-            for present, members in self._members.items():
-                if members & literal:
-                    having |= present
-            if not having & neg:
-                out.append((callers, methods, paths, having, neg))
-            neg |= literal | self._members.get(literal, 0)
+        if other[3] & ~pos:
+            down, up = self._literals.down, self._literals.up
+            for literal in _each_bit(other[3] & ~pos):
+                without = neg | down[literal]
+                if not pos & without:
+                    out.append((callers, methods, paths, pos, without))
+                pos |= up[literal]
+        if other[4] & ~neg:
+            down, up = self._literals.down, self._literals.up
+            for literal in _each_bit(other[4] & ~neg):
+                having = pos | up[literal]
+                if not having & neg:
+                    out.append((callers, methods, paths, having, neg))
+                neg |= down[literal]
 
     # ---- answers
 
@@ -249,65 +221,87 @@ class RequestSpace:
         """Return a request out of the set, or that there is none, or that it could not be decided."""
         if boxes is None:
             return Undecided()
+        undecided = False
         for box in boxes:
-            path = self._path(box)
-            if path is not None:
-                return Witness(
-                    caller=(box[0] & -box[0]).bit_length() - 1,
-                    method=self._methods[(box[1] & -box[1]).bit_length() - 1],
-                    path=path,
-                    headers=self._headers(box),
-                )
-        return Undecided() if boxes else Nothing()
+            found = self._request_in(box)
+            if isinstance(found, Witness):
+                return found
+            undecided |= found is NoText.UNKNOWN
+        return Undecided() if undecided else Nothing()
 
-    def _path(self, box: Box) -> str | None:
+    def _request_in(self, box: Box) -> Witness | NoText:
+        shown = self._literals.shown(box[3], box[4])
+        if shown is NoText.NONE:
+            return shown
+        path = self._path(box)
+        if isinstance(path, NoText) or isinstance(shown, NoText):
+            return NoText.NONE if path is NoText.NONE else NoText.UNKNOWN
+        return Witness(
+            caller=(box[0] & -box[0]).bit_length() - 1,
+            method=self._methods[(box[1] & -box[1]).bit_length() - 1],
+            path=path,
+            query=shown.query,
+            headers=shown.headers,
+            claims=shown.claims,
+        )
+
+    def _path(self, box: Box) -> str | NoText:
         paths, pos, neg = box[2:]
-        regexes = [
-            (variable.name, bool(pos & bit))
-            for variable, bit in self._bits.items()
-            if variable.kind == "regex" and (pos | neg) & bit
-        ]
-        if not regexes:
+        patterns = self._literals.path_patterns
+        asked = [(pattern, bool(pos & bit)) for pattern, bit in patterns.items() if (pos | neg) & bit]
+        if not asked:
             return self._atoms.witnesses[(paths & -paths).bit_length() - 1]
+        of_paths = sum(patterns.values())
+        key = (paths, pos & of_paths, neg & of_paths)
+        if key not in self._paths:
+            path = self._sampled_path(paths, asked) or self._sought_path(paths, asked)
+            self._given_up += path is NoText.UNKNOWN
+            self._paths[key] = path
+        return self._paths[key]
+
+    def _sampled_path(self, paths: int, asked: list[tuple[str, bool]]) -> str | None:
+        """Return a path that some expressions match and others do not, if one is at hand: the plainest are."""
         # Samples of those that must match first; those of the others are as good as any where nothing must.
-        candidates = [text for pattern, wanted in regexes if wanted for text in _samples(pattern)]
+        candidates = [text for pattern, wanted in asked if wanted for text in _samples(pattern)]
         atoms = islice(_each_bit(paths), _ATOM_SAMPLES)
         candidates += [self._atoms.witnesses[bit.bit_length() - 1] for bit in atoms]
-        for variable in self._bits:
-            if variable.kind == "regex":
-                candidates += _samples(variable.name)
+        for pattern in self._literals.path_patterns:
+            candidates += _samples(pattern)
         for candidate in islice(dict.fromkeys(candidates), _MOST_CANDIDATES):
-            if all(self._matches(pattern, candidate) is wanted for pattern, wanted in regexes) and (
+            if all(self._matches(pattern, candidate) is wanted for pattern, wanted in asked) and (
                 paths >> self._atoms.atom_of(candidate) & 1
             ):
                 return candidate
         return None
+
+    def _sought_path(self, paths: int, asked: list[tuple[str, bool]]) -> str | NoText:
+        """Return such a path out of the atoms, sought by automata; or that there is none."""
+        matched = [pattern for pattern, wanted in asked if wanted]
+        unmatched = [pattern for pattern, wanted in asked if not wanted]
+        if self._given_up >= MOST_GIVEN_UP:
+            return NoText.UNKNOWN
+        if paths == self._atoms.everything:
+            return find_path((), (), matched, unmatched)
+        # Without regard to the atoms first: most sets that are empty are so for their expressions alone.
+        if find_path((), (), matched, unmatched) is NoText.NONE:
+            return NoText.NONE
+        if paths.bit_count() > _MOST_ATOMS or len(self._atoms.templates) > _MOST_TEMPLATES:
+            return NoText.UNKNOWN
+        unknown = False
+        for bit in _each_bit(paths):
+            inside = [template for template, mask in self._atoms.masks.items() if mask & bit]
+            outside = [template for template, mask in self._atoms.masks.items() if not mask & bit]
+            path = find_path(inside, outside, matched, unmatched)
+            if isinstance(path, str):
+                return path
+            unknown |= path is NoText.UNKNOWN
+        return NoText.UNKNOWN if unknown else NoText.NONE
 
     def _matches(self, pattern: str, path: str) -> bool:
         key = (pattern, path)
         if key not in self._matched:
             self._matched[key] = full_match(pattern, path)
         return self._matched[key]
-
-    def _headers(self, box: Box) -> tuple[tuple[str, str], ...]:
-        """Return header lines that answer the box's questions as it does, and no more lines than needed."""
-        pos = box[3]
-        headers = []
-        for variable, bit in sorted(self._bits.items(), key=lambda item: item[0].name):
-            if variable.kind != "header" or variable.value is not None or not pos & bit:
-                continue
-            members = [
-                str(member.value)
-                for member, member_bit in self._bits.items()
-                if member.kind == "header" and member.name == variable.name and member.value and pos & member_bit
-            ]
-            headers.append((variable.name, ", ".join(sorted(members)) or self._unmentioned_value(variable.name)))
-        return tuple(headers)
-
-    def _unmentioned_value(self, name: str) -> str:
-        """Return a value of a header that no condition compares it with."""
-        mentioned = {member.value for member in self._bits if member.name == name}
-        return next(text for text in ("x" * length for length in count(1)) if text not in mentioned)
 
 
 def intersect(left: Box, right: Box) -> Box | None:
@@ -319,8 +313,11 @@ def intersect(left: Box, right: Box) -> Box | None:
     return (callers, methods, paths, pos, neg)
 
 
-def build_space(matches: Iterable[RequestMatch]) -> RequestSpace | None:
-    """Return the space of some matches; None where their paths have too many atoms."""
+def build_space(matches: Iterable[RequestMatch], callers: CallerClasses | None = None) -> RequestSpace | None:
+    """Return the space of some matches; None where their paths have too many atoms.
+
+    Without `callers` there are those that conditions name, and all others with an identity.
+    """
     distinct = tuple(dict.fromkeys(matches))
     templates: list[PathTemplate] = []
     for match in distinct:
@@ -329,7 +326,9 @@ def build_space(matches: Iterable[RequestMatch]) -> RequestSpace | None:
         elif isinstance(match.path, PathRegex):
             templates += covering_templates(match.path.pattern)
     atoms = split_paths(templates)
-    return None if atoms is None else RequestSpace(atoms, distinct)
+    return (
+        None if atoms is None else RequestSpace(atoms, distinct, callers or CallerClasses(identities_asked(distinct)))
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -94,3 +94,88 @@ NARROW_RENEWAL = Code(
     bad='mesh shop {\n  trust-domain: "shop.example"\n  certificates { life: 2160h, renew-before: 24h }\n}\n',
     good='mesh shop {\n  trust-domain: "shop.example"\n  certificates { life: 2160h, renew-before: 720h }\n}\n',
 )
+
+_PERMISSIVE = 'mesh shop { trust-domain: "shop.example" }\nservice web { port: 8080/http, mtls: permissive }\n'
+
+PLAINTEXT_UNDER_STRICT = Code(
+    id="MSH606",
+    name="plaintext-under-strict",
+    severity=Severity.ERROR,
+    summary="an allow of calls without an identity to a service that takes mutual TLS only",
+    why=(
+        "A service under `mtls: strict`, which is the default, takes no connection without a certificate, so an allow "
+        "for `plaintext` opens nothing. Under `mtls: permissive` both kinds of calls get to the rules, and those "
+        "without an identity are allowed only what an allow for `plaintext` grants."
+    ),
+    bad=_PERMISSIVE.replace("permissive", "strict") + "allow plaintext -> web : GET /healthz\n",
+    good=_PERMISSIVE + "allow plaintext -> web : GET /healthz\n",
+)
+
+_JWT = 'jwt corp {{ issuer: "{issuer}", audiences: ["shop"], jwks: "{jwks}" }}\n'
+_GOOD_JWT = _JWT.format(issuer="https://id.example", jwks="https://id.example/keys.json")
+_ADMIN = 'service web {}\nservice api { port: 8080/http }\nallow web -> api : GET /** if claim "role" == "admin"\n'
+
+NO_TRUSTED_TOKEN = Code(
+    id="MSH610",
+    name="no-trusted-token",
+    severity=Severity.ERROR,
+    summary="a question about claims in a program that trusts no token",
+    why=(
+        "A claim counts only if the token that bears it was verified. Without a `jwt` statement no issuer is trusted, "
+        "so no request has claims: a guard on one would never hold, and `not` of it always."
+    ),
+    bad=_MESH + _ADMIN,
+    good=_MESH + _GOOD_JWT + _ADMIN,
+)
+
+INVALID_ISSUER = Code(
+    id="MSH611",
+    name="invalid-issuer",
+    severity=Severity.ERROR,
+    summary="an issuer of tokens that is not one, or is reached without TLS",
+    why=(
+        "`issuer` is compared letter by letter with the `iss` of each token (RFC 7519 §4.1.1). Issuers on the web are "
+        "`https` URLs (OpenID Connect Discovery §3): whoever can answer for an `http` one can make any token."
+    ),
+    bad=_MESH + _JWT.format(issuer="http://id.example", jwks="https://id.example/keys.json") + _ADMIN,
+    good=_MESH + _GOOD_JWT + _ADMIN,
+)
+
+INVALID_KEYS = Code(
+    id="MSH612",
+    name="invalid-keys",
+    severity=Severity.ERROR,
+    summary="a place of keys that cannot be used",
+    why=(
+        "`jwks` is the `https` URL of a set of keys (RFC 7517 §5), or a file of the program: a path relative to the "
+        "file of the declaration, not outside its directory. Keys fetched without TLS could be anybody's."
+    ),
+    bad=_MESH + _JWT.format(issuer="https://id.example", jwks="http://id.example/keys.json") + _ADMIN,
+    good=_MESH + _GOOD_JWT + _ADMIN,
+)
+
+SHARED_ISSUER = Code(
+    id="MSH613",
+    name="shared-issuer",
+    severity=Severity.ERROR,
+    summary="two `jwt` statements about the tokens of one issuer",
+    why=(
+        "A token says by whom it was issued, and by that its keys and audiences are found. Of two statements about one "
+        "issuer it could not be told which is meant."
+    ),
+    bad=_MESH + _GOOD_JWT + _GOOD_JWT.replace("corp", "staff") + _ADMIN,
+    good=_MESH + _GOOD_JWT + _ADMIN,
+)
+
+INVALID_TOKEN_HEADER = Code(
+    id="MSH614",
+    name="invalid-token-header",
+    severity=Severity.ERROR,
+    summary="a header that does not hold a token alone",
+    why=(
+        "Without `header` a token is read from `Authorization: Bearer …` (RFC 6750 §2.1). `header` names another one, "
+        "whose whole value is the token."
+    ),
+    bad=_MESH + _GOOD_JWT.replace(" }", ', header: "authorization" }') + _ADMIN,
+    good=_MESH + _GOOD_JWT.replace(" }", ', header: "x-token" }') + _ADMIN,
+)

@@ -127,14 +127,25 @@ INVALID_HOST = Code(
     good=_GET + 'external mail { hosts: ["mail.example.com"], port: 443/tls }\nallow api -> mail : POST /send\n',
 )
 
+INVALID_ATTRIBUTE = Code(
+    id="MSH211",
+    name="invalid-attribute",
+    severity=Severity.ERROR,
+    summary="a parameter, cookie or claim that no request could bear",
+    why=(
+        "A cookie's name is a token and its value holds no white space, comma, semicolon, double quote or backslash "
+        "(RFC 6265 §4.1.1); parameters and claims have a name. A guard on anything else would never hold."
+    ),
+    bad=_SHOP + 'allow web -> api : GET /** if cookie "beta" == "1; x=2"\n',
+    good=_SHOP + 'allow web -> api : GET /** if cookie "beta" == "1"\n',
+)
+
 NOT_IN_THIS_VERSION = Code(
     id="MSH290",
     name="not-in-this-version",
     severity=Severity.ERROR,
     summary="a part of the language that this version does not carry yet",
     why="What cannot be enforced is refused: a rule that were dropped would look as if it held.",
-    bad=_SHOP + 'allow web -> api : GET /** if cookie "beta" == "1"\n',
-    good=_SHOP + 'allow web -> api : GET /** if header "x-beta" == "1"\n',
 )
 
 TOO_MANY_EDGES = Code(

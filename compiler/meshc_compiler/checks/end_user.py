@@ -1,0 +1,76 @@
+"""Allows about end users that hold for those who show no token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.evaluate import evaluate
+from meshc_compiler.ir.condition import Question, is_about_claims, is_claim, questions, settled
+from meshc_compiler.ir.match import AllOf, Condition, Not, RequestMatch
+from meshc_compiler.ir.policy import Effect, Rule
+from meshc_compiler.lower.sentence import quoted
+from meshc_compiler.space.callee_space import CalleeSpace
+from meshc_compiler.space.request_space import Witness
+from meshc_lang.codes import authorization
+from meshc_lang.diagnostic import Diagnostic
+from meshc_lang.request import Request
+
+
+def check_end_user_rules(subject: CheckSubject) -> Iterator[Diagnostic]:
+    """Find the allows that a request meets without any token, and would not meet with some token.
+
+    There a claim is asked for only to turn some users away, and whoever shows none is let through. That a guard holds
+    without a token for other reasons, as in `claim … or header …`, is no finding.
+    """
+    for site, rules in subject.grants_of(Effect.ALLOW):
+        for rule in rules:
+            request = _tokenless(subject, rule)
+            if request is not None:
+                claim = next(asked for asked in questions(rule.match.condition) if is_claim(asked))
+                name = quoted(getattr(claim, "name", ""))
+                yield Diagnostic(
+                    code=authorization.TOKEN_NOT_REQUIRED,
+                    message=f"a request without any token is allowed too, for it has no claim {name} either",
+                    primary=site.grant.span if site.grant.guard is None else site.grant.guard.span,
+                    witness=request,
+                    help=f"ask for the claim as well: `claim {name} present and …`",
+                    subject=rule.id,
+                )
+                break
+
+
+def _tokenless(subject: CheckSubject, rule: Rule) -> Request | None:
+    """Return an allowed request without claims that the rule matches, and would not match with certain claims."""
+    condition = rule.match.condition
+    port = subject.index.port_of(rule.callee, rule.port)
+    if condition is None or port is None or not is_about_claims(condition):
+        return None
+    without = settled(condition, _answer_without_token)
+    if without is False:
+        return None
+    bare: Condition | None = None if without is True else without
+    turned_away = Not(condition) if bare is None else AllOf((bare, Not(condition)))
+    matches = (replace(rule.match, condition=bare), replace(rule.match, condition=turned_away))
+    space = CalleeSpace(subject.index, rule.callee, port, matches)
+    return _witness(subject, space, rule, matches)
+
+
+def _witness(
+    subject: CheckSubject, space: CalleeSpace, rule: Rule, matches: tuple[RequestMatch, RequestMatch]
+) -> Request | None:
+    if space.space is None:
+        return None
+    mask = space.callers.mask(rule.callers)
+    if not isinstance(space.example(space.space.boxes(matches[1], mask)), Witness):
+        return None
+    found = space.example(space.shared(space.allowed, space.space.boxes(matches[0], mask)))
+    if not isinstance(found, Witness):
+        return None
+    request = replace(space.request(found), claims=())
+    return request if evaluate(subject.index, request).allowed else None
+
+
+def _answer_without_token(asked: Question) -> bool | None:
+    return False if is_claim(asked) else None

@@ -1,0 +1,72 @@
+"""Calls without a mesh identity: allows that open nothing, and denies that let them pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.evaluate import evaluate
+from meshc_compiler.ir.caller import AnyCaller, PlaintextCaller
+from meshc_compiler.ir.policy import Effect, Rule
+from meshc_compiler.lower.sentence import callee_text, match_text
+from meshc_compiler.space.request_space import Witness
+from meshc_lang.codes import authorization, identities
+from meshc_lang.diagnostic import Diagnostic, Label
+from meshc_lang.request import Request
+
+
+def check_plaintext_allows(subject: CheckSubject) -> Iterator[Diagnostic]:
+    """Find the allows for `plaintext` of which every callee takes calls with mutual TLS only."""
+    for site, rules in subject.grants_of(Effect.ALLOW):
+        if not isinstance(rules[0].callers, PlaintextCaller):
+            continue
+        if any(subject.index.takes_plaintext(rule.callee) for rule in rules):
+            continue
+        callee = rules[0].callee
+        service = subject.index.services.get(callee)
+        place = None if service is None else service.mtls_origin or service.origin
+        yield Diagnostic(
+            code=identities.PLAINTEXT_UNDER_STRICT,
+            message=f"`{callee}` takes mutual TLS only, so this opens nothing to callers without an identity",
+            primary=site.statement.flow.span,
+            related=() if place is None else (Label(place, "`mtls: strict`, stated or by default"),),
+            help=f"let `{callee}` take both by `mtls: permissive`, or name callers that have an identity",
+            subject=rules[0].id,
+        )
+
+
+def check_denies_of_any(subject: CheckSubject) -> Iterator[Diagnostic]:
+    """Find the denies for `any` of what is allowed to calls without an identity all the same."""
+    for site, rules in subject.grants_of(Effect.DENY):
+        if not isinstance(rules[0].callers, AnyCaller):
+            continue
+        for rule in rules:
+            request = _passing(subject, rule)
+            if request is None:
+                continue
+            decision = evaluate(subject.index, request)
+            allows = [allow.origin for allow in decision.rules if allow.origin is not None]
+            port = subject.index.port_of(rule.callee, rule.port)
+            grant = (
+                "" if port is None else f" {callee_text(rule.callee, port)} : {match_text(rule.match, port.protocol)}"
+            )
+            yield Diagnostic(
+                code=authorization.DENY_MISSES_PLAINTEXT,
+                message="`any` is every verified identity, so this does not deny calls without one",
+                primary=site.statement.flow.caller.span,
+                related=tuple(Label(span, "allows such a call") for span in allows[:1]),
+                witness=request,
+                help=f"if it is meant for all, add `deny plaintext -> {grant}`",
+                subject=rule.id,
+            )
+            break
+
+
+def _passing(subject: CheckSubject, rule: Rule) -> Request | None:
+    """Return a request without an identity that a deny for others describes, and that is allowed."""
+    space = subject.space(rule.callee, rule.port) if subject.index.takes_plaintext(rule.callee) else None
+    if space is None or space.space is None:
+        return None
+    described = space.space.boxes(rule.match, space.callers.plaintext)
+    found = space.example(space.shared(space.allowed, described))
+    return space.request(found) if isinstance(found, Witness) else None
