@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from meshc_compiler.finding import Findings
 from meshc_compiler.source_reader import DiskReader, MemoryReader, Refusal, SourceReader, is_below
@@ -14,7 +15,7 @@ from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText, Span
 from meshc_lang.tree.file import SourceFile
 
-__all__ = ["DiskReader", "MemoryReader", "Program", "Refusal", "SourceReader", "load"]
+__all__ = ["DiskReader", "MemoryReader", "Parse", "Program", "Refusal", "SourceReader", "load"]
 
 SUFFIX = ".mesh"
 
@@ -58,7 +59,11 @@ class Program:
         return tuple(file.source for file in self.files)
 
 
-def load(paths: Sequence[str], reader: SourceReader) -> tuple[Program, tuple[Diagnostic, ...]]:
+Parse: TypeAlias = Callable[[SourceText], tuple[SourceFile, tuple[Diagnostic, ...]]]
+"""From a text to its tree, as `parser.parse` does it: whoever keeps trees of texts that seldom change has another."""
+
+
+def load(paths: Sequence[str], reader: SourceReader, parse: Parse = parse) -> tuple[Program, tuple[Diagnostic, ...]]:
     """Read and parse a program: the files named, and every `.mesh` file below the directories named.
 
     Hidden directories are passed over. A file that is reached twice is read once. What cannot be read becomes a

@@ -205,8 +205,11 @@ class IncrementalSource:
 
     # ---- work that can be done in small parts
 
-    def advance(self, seconds: float) -> bool:
-        """Cut and read for about so long what was not read yet; tell whether all is done."""
+    def advance(self, seconds: float, read: Callable[[Stretch], object] = lambda _: None) -> bool:
+        """Cut and read for about so long what was not read yet; tell whether all is done.
+
+        `read` is called with each stretch that was read now.
+        """
         until = time.monotonic() + seconds
         while self._uncut:
             self._cut_some()
@@ -215,8 +218,10 @@ class IncrementalSource:
         while self._unread_from < len(self._stretches):
             stretch = self._stretches[self._unread_from]
             self._unread_from += 1
-            if not stretch.is_read and stretch.reading and time.monotonic() > until:
-                return False
+            if not stretch.is_read and stretch.reading:
+                read(stretch)
+                if time.monotonic() > until:
+                    return False
         return True
 
     @property

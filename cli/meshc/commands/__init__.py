@@ -24,6 +24,7 @@ VERBS = (
     Verb("certs", "look at certificates"),
     Verb("proxy", "run one sidecar from its snapshot"),
     Verb("explain", "print the page of a diagnostic code"),
+    Verb("lsp", "serve an editor: the language server"),
     Verb("version", "print the version"),
     Verb("demo", "show a mesh at work", hidden=True),
 )
