@@ -8,6 +8,7 @@ from typing import Any
 
 from meshc_lang.codes import syntax
 from meshc_lang.declaration_builder import DeclarationBuilder
+from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix
 from meshc_lang.record import dataclass
 from meshc_lang.request import Request
 from meshc_lang.source import Span
@@ -41,6 +42,8 @@ from meshc_lang.tree.target import Target
 
 _Children = list[Any]
 _Pairs = tuple[tuple[str, str], ...]
+
+_OPPOSITES = {"allowed": "denied", "denied": "allowed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,19 @@ class ClaimBuilder(DeclarationBuilder):
         first, *parts, value = children
         last = parts[-1] if parts else first
         name = Name(span=self.between(first, last), text=".".join([first.value, *(part.value for part in parts)]))
-        return SettingVerdict(span=self.up_to(first, value.span), name=name, value=value)
+        whole = self.up_to(first, value.span)
+        if first.value == "not" and isinstance(value, Name) and value.text in _OPPOSITES:
+            meant = _OPPOSITES[value.text]
+            edit = Edit(whole, meant)
+            self.problems.append(
+                Diagnostic(
+                    code=syntax.UNEXPECTED_TEXT,
+                    message=f"what is not `{value}` is `{meant}`",
+                    primary=whole,
+                    fixes=(Fix(title=f"write `{meant}`", applicability=Applicability.SAFE, edits=(edit,)),),
+                )
+            )
+        return SettingVerdict(span=whole, name=name, value=value)
 
     def _words_span(self, first: Any, last: Any, headers: Any, claims: Any) -> Span:
         end = claims or headers

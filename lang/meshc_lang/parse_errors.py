@@ -3,45 +3,57 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from meshc_lang.codes import syntax
-from meshc_lang.codes.code import Code
-from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix
+from meshc_lang.diagnostic import Diagnostic
 from meshc_lang.expectations import VALUES, can_end, needed
+from meshc_lang.failure import Failure, clip, diagnostic, failure_at, fix, inserted, misspelt
+from meshc_lang.foreign_notation import explain_character, explain_foreign
 from meshc_lang.misspelt_quantity import explain_number
-from meshc_lang.record import dataclass
-from meshc_lang.recovery import STATEMENTS
-from meshc_lang.source import SourceText, Span
+from meshc_lang.recovery import STATEMENT_LINE, STATEMENTS
+from meshc_lang.sentence_errors import explain_sentence, value_like
 from meshc_lang.suggestion import suggest
 
-__all__ = ["Failure", "explain"]
+__all__ = ["Failure", "explain", "failure_at"]
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 
 _WORD = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
-_OFFENDER = re.compile(
-    r'"(?:[^"\\\r\n]|\\[^\r\n])*"|[A-Za-z_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9][A-Za-z0-9_.%/]*|/[^\s{}"#,;]*'
-    r"|[-=<>]+|[^\s]"
-)
 _KEY_BEFORE = re.compile(r"([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)[ \t]*:[ \t]*\Z")
+_RUN = re.compile(r"[^\s\"#{},;]+")
+_REASON = re.compile(r"[^\r\n\"#{}]*[^\s\"#{}]")
+_RPC = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)+\Z")
 _ARROWS = ("->", "=>", "-->", "==>", "<-", "<=", "--", "~>", ">", "<->", "=", "-")
-_LOOKALIKES = {
-    "→": "->",
-    "⇒": "=>",
-    "“": '"',
-    "”": '"',
-    "„": '"',
-    "‘": '"',
-    "’": '"',
-    "–": "-",
-    "—": "-",
-    "\u00a0": " ",
-}
-"""Characters that editors put where ASCII is meant."""
 
 _LINE_NOUNS = {"allow": "grant", "deny": "grant", "route": "rule", "test": "case"}
 """What a line in the block of a statement is called; other blocks hold entries."""
+
+_MEANT = {
+    "permit": ("allow",),
+    "grant": ("allow",),
+    "forbid": ("deny",),
+    "block": ("deny",),
+    "include": ("import",),
+    "require": ("import",),
+    "const": ("let",),
+    "var": ("let",),
+    "variable": ("let",),
+    "macro": ("template",),
+    "module": ("template",),
+    "environment": ("overlay",),
+    "profile": ("overlay",),
+    "workload": ("service",),
+    "issuer": ("jwt",),
+    "shadow": ("mirror",),
+    "inject": ("fault",),
+    "objective": ("slo",),
+    "ratelimit": ("limit",),
+    "check": ("assert", "test"),
+    "expect": ("assert", "test"),
+}
+"""Words with which other languages begin what a statement here says."""
+
+_SETTINGS = ("timeout", "retry", "breaker", "balance", "connect-timeout", "idle-timeout", "telemetry")
 
 _FOLLOWERS = {
     "IF": "if",
@@ -60,8 +72,18 @@ _FOLLOWERS = {
     "ALLOWED": "allowed",
     "DENIED": "denied",
     "ROUTED": "routed",
+    "BY": "by",
     "NEVER": "never",
+    "ALWAYS": "always",
     "ONLY": "only",
+    "EVERY": "every",
+    "EDGE": "edge",
+    "TO": "to",
+    "HAS": "has",
+    "MTLS": "mtls",
+    "FOR": "for",
+    "REDIRECT": "redirect",
+    "RESPOND": "respond",
     "HEADER": "header",
     "QUERY": "query",
     "CLAIM": "claim",
@@ -77,112 +99,101 @@ _FOLLOWERS = {
 """Keywords inside statements, by terminal: what a misspelt word there may have meant."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """Where and how reading stopped.
-
-    `offset` is where the text that could not be read begins; `accepts` holds the terminals that could have followed
-    the last token, which is `before` (its terminal `before_type`, its end `before_end`). `keyword` begins the
-    statement, or is empty for a request by itself; `inside` tells that a brace of the statement is open.
-    """
-
-    source: SourceText
-    offset: int
-    accepts: frozenset[str]
-    before: str
-    before_type: str
-    before_end: int
-    keyword: str
-    inside: bool
-
-
 def explain(failure: Failure) -> Diagnostic:
     """Return the diagnostic for a failure."""
-    text, offset = failure.source.text, failure.offset
-    found = _OFFENDER.match(text, offset)
-    word = found[0] if found else ""
-    if not word and text[offset : offset + 2] != "\r\n" and text[offset : offset + 1] != "\n":
-        word = text[offset : offset + 1]
-    span = failure.source.span(offset, offset + len(word))
+    gap = failure.source.span(failure.before_end, failure.span.start)
     return (
-        _character(failure, word, span)
-        or _statement(failure, word, span)
-        or explain_number(word, span, failure.accepts, failure.before, failure.source.span(failure.before_end, offset))
-        or _arrow(failure, word, span)
-        or _quotes(failure, word, span)
-        or _matcher(failure, word, span)
-        or _assignment(failure, word, span)
+        explain_character(failure)
+        or _trailing_comma(failure)
+        or _statement(failure)
+        or explain_number(failure.word, failure.span, failure.accepts, failure.before, gap)
+        or _arrow(failure)
+        or explain_sentence(failure)
+        or explain_foreign(failure)
+        or _quotes(failure)
+        or _matcher(failure)
+        or _small_method(failure)
         or _verdict(failure)
-        or _general(failure, word, span)
+        or _general(failure)
     )
 
 
-def _character(failure: Failure, word: str, span: Span) -> Diagnostic | None:
-    """A character that no token begins with, or a string that cannot be one."""
-    if not word:
+def _trailing_comma(failure: Failure) -> Diagnostic | None:
+    """A comma that joins a line to the next one, which is another rule, case or statement."""
+    behind = next((back for back in (1, 2, 3) if failure.kind(back) == "COMMA"), 0)
+    if not behind:
         return None
-    first = word[0]
-    if len(word) > 1 and first == '"':
-        control = next((index for index, char in enumerate(word) if ord(char) < 0x20 or char == "\x7f"), None)
-        if control is None or word[control] == "\t":
-            return None
-        at = failure.source.span(span.start + control, span.start + control + 1)
-        return _diagnostic(syntax.UNEXPECTED_CHARACTER, f"a string holds the control character {_shown(at.text)}", at)
-    if first == '"':
-        line_end = failure.source.text.find("\n", span.start)
-        end = len(failure.source.text) if line_end == -1 else line_end
-        whole = failure.source.span(span.start, span.start + len(failure.source.text[span.start : end].rstrip()))
-        return _diagnostic(syntax.UNCLOSED_STRING, "this string has no closing quote", whole)
-    meant = _LOOKALIKES.get(first)
-    at = failure.source.span(span.start, span.start + 1)
-    if meant is not None:
-        fix = Fix(title=f"write `{meant}`", applicability=Applicability.SAFE, edits=(Edit(at, meant),))
-        message = f"{_shown(first)} is not what programs are written with; `{meant}` is meant"
-        return _diagnostic(syntax.UNEXPECTED_CHARACTER, message, at, fixes=(fix,))
-    if not " " < first <= "~" or first in "$^?`'@\\&":
-        message = f"{_shown(first)} has no place outside strings and comments"
-        return _diagnostic(syntax.UNEXPECTED_CHARACTER, message, at)
-    return None
+    comma = failure.place(behind)
+    first = failure.place(behind - 1).start if behind > 1 else failure.span.start
+    line = failure.source.line(failure.source.position(first).line)
+    if "\n" not in failure.source.text[comma.end : first] or not first < failure.span.start + (behind == 1):
+        return None
+    lines = failure.inside and failure.keyword in ("route", "test") and failure.kind(behind - 1) != "COMMA"
+    if not (STATEMENT_LINE.match(line) or (lines and (failure.word == "->" or failure.word[:1] in ("/", "*", "~")))):
+        return None
+    message = "a comma at the end of a line joins it to the next one"
+    return diagnostic(syntax.UNEXPECTED_TEXT, message, comma, fix("take the comma away", (comma, "")))
 
 
-def _statement(failure: Failure, word: str, span: Span) -> Diagnostic | None:
+def _statement(failure: Failure) -> Diagnostic | None:
     """A word that should begin a statement."""
+    word, span, code = failure.word, failure.span, syntax.UNKNOWN_STATEMENT
     if not {"SERVICE", "ALLOW"} <= failure.accepts or not word:
         return None
+    message = f"no statement begins with `{clip(word)}`"
     if _WORD.fullmatch(word) is None:
-        return _diagnostic(syntax.UNKNOWN_STATEMENT, f"no statement begins with `{_clip(word)}`", span)
-    rest = failure.source.text[span.end : _line_end(failure.source, span.end)]
-    if rest.lstrip().startswith("->"):
-        return Diagnostic(
-            code=syntax.UNKNOWN_STATEMENT,
-            message=f"no statement begins with a caller such as `{_clip(word)}`",
-            primary=span,
+        return explain_foreign(failure) or diagnostic(code, message, span)
+    behind = failure.rest.lstrip()
+    if behind.startswith("->"):
+        return diagnostic(
+            code,
+            f"no statement begins with a caller such as `{clip(word)}`",
+            span,
             help="begin with what is said of the edge: `allow`, `deny`, `edge` or `limit`",
         )
-    near = suggest(word, STATEMENTS)
-    return _misspelt(syntax.UNKNOWN_STATEMENT, f"no statement begins with `{_clip(word)}`", span, near)
+    within = failure.inside and "SET" in failure.accepts
+    if word.lower() in ("set", "drop") and not within:
+        return diagnostic(code, f"`{clip(word)}` stands in an overlay: it changes what the program says", span)
+    if word in _SETTINGS:
+        return diagnostic(code, message, span, help="settings stand in a block, as in `defaults mesh { timeout: 5s }`")
+    if word in _MEANT:
+        meant = " or ".join(f"`{one}`" for one in _MEANT[word])
+        repairs = [fix(f"write `{one}`", (span, one), unsafe=True) for one in _MEANT[word]]
+        return diagnostic(code, f"{message}; what it would say is said by {meant}", span, *repairs)
+    if within and behind.startswith(":"):
+        repair = inserted(failure, span.start, "set ", "write `set`")
+        return diagnostic(code, f"a change of `{clip(word)}` begins with `set`", span, repair)
+    words = (*STATEMENTS, "set", "drop") if within else STATEMENTS
+    return misspelt(code, message, span, suggest(word, words))
 
 
-def _arrow(failure: Failure, word: str, span: Span) -> Diagnostic | None:
-    """`=>` for `->`, and the other way round."""
+def _arrow(failure: Failure) -> Diagnostic | None:
+    """`=>` for `->`, and the other way round; `->*` where no chain is meant."""
+    word, span = failure.word, failure.span
+    if word == "->*" and "ARROW" in failure.accepts:
+        message = "only `assert never` speaks of chains of calls: elsewhere stands `->`, not `->*`"
+        return diagnostic(syntax.WRONG_ARROW, message, span, fix("write `->`", (span, "->"), unsafe=True))
     if word not in _ARROWS:
         return None
     if "DOUBLE_ARROW" in failure.accepts:
-        meant, place = "=>", "what a rule matches and its targets"
+        places = "what is copied and its target", "what a rule matches and its targets"
+        meant, place = "=>", places[failure.keyword != "mirror"]
     elif "ARROW" in failure.accepts:
         meant, place = "->", "a caller and its callee"
     else:
         return None
-    fix = Fix(title=f"write `{meant}`", applicability=Applicability.SAFE, edits=(Edit(span, meant),))
-    return _diagnostic(syntax.WRONG_ARROW, f"between {place} stands `{meant}`, not `{word}`", span, fixes=(fix,))
+    message = f"between {place} stands `{meant}`, not `{word}`"
+    return diagnostic(syntax.WRONG_ARROW, message, span, fix(f"write `{meant}`", (span, meant)))
 
 
-def _quotes(failure: Failure, word: str, span: Span) -> Diagnostic | None:
+def _quotes(failure: Failure) -> Diagnostic | None:
     """A text without its quotes: where only a string may stand, or a name with dots in it."""
-    accepts = failure.accepts
+    accepts, word, span = failure.accepts, failure.word, failure.span
     bare = word and (word[0].isalnum() or word[0] in "_/") and '"' not in word
     if bare and "STRING" in accepts and len(accepts & VALUES) == 1 and not accepts & {"NAME", "ANY"}:
-        start, end = span.start, span.end
+        run = _REASON if failure.before_type == "BECAUSE" else _RUN
+        found = run.match(failure.source.text, span.start)
+        start, end = span.start, found.end() if found else span.end
     elif word.startswith(".") and failure.before_type == "NAME" and "COMMA" in accepts and "ANY" not in accepts:
         start = failure.before_end - len(failure.before)
         found = re.compile(r"[A-Za-z0-9_.*-]*").match(failure.source.text, start)
@@ -190,52 +201,55 @@ def _quotes(failure: Failure, word: str, span: Span) -> Diagnostic | None:
     else:
         return None
     whole = failure.source.span(start, end)
-    fix = Fix(title="put it in quotes", applicability=Applicability.SAFE, edits=(Edit(whole, f'"{whole.text}"'),))
-    return _diagnostic(syntax.NEEDS_QUOTES, f"`{_clip(whole.text)}` needs quotes here", whole, fixes=(fix,))
+    repair = fix("put it in quotes", (whole, f'"{whole.text}"'))
+    return diagnostic(syntax.NEEDS_QUOTES, f"`{clip(whole.text)}` needs quotes here", whole, repair)
 
 
-def _matcher(failure: Failure, word: str, span: Span) -> Diagnostic | None:
+def _matcher(failure: Failure) -> Diagnostic | None:
     """A method that is none, or a path that is none, where a grant or rule begins."""
-    accepts = failure.accepts
+    accepts, word, span = failure.accepts, failure.word, failure.span
     if not word or not accepts & {"METHOD", "PATH", "REQUEST_METHOD"} or len(accepts & VALUES) > 4:
         return None
     if word.startswith('"') and "PATH" in accepts:
         inner = word[1:-1]
-        fixes: tuple[Fix, ...] = ()
-        if re.fullmatch(r"/[A-Za-z0-9._~%{}:*/-]*", inner):
-            fixes = (Fix(title="take the quotes away", applicability=Applicability.SAFE, edits=(Edit(span, inner),)),)
-        return _diagnostic(syntax.BAD_PATH, "a path stands without quotes", span, fixes=fixes)
+        bare = fix("take the quotes away", (span, inner))
+        if inner.upper() in _METHODS and "METHOD" in accepts:
+            message = f"a method stands without quotes: `{inner.upper()} /…`"
+            return diagnostic(syntax.UNKNOWN_METHOD, message, span, fix("write the method", (span, inner.upper())))
+        template = re.fullmatch(r"/[A-Za-z0-9._~%{}:*/-]*", inner) is not None and "//" not in inner
+        return diagnostic(syntax.BAD_PATH, "a path stands without quotes", span, *((bare,) if template else ()))
     if _WORD.fullmatch(word) is None:
         return None
-    line = failure.source.text[span.end : _line_end(failure.source, span.end)]
-    if line.startswith("/"):
-        fix = Fix(title="begin with `/`", applicability=Applicability.UNSAFE, edits=(_insert(span, "/"),))
-        return _diagnostic(syntax.BAD_PATH, f"a path begins with `/`, and `{_clip(word)}` does not", span, fixes=(fix,))
+    if failure.rest.startswith("/"):
+        if _RPC.match(word) and "RPC" in accepts:
+            message = f"an rpc is named behind the word `rpc`: `rpc {clip(word)}/…`"
+            return diagnostic(syntax.BAD_PATH, message, span, inserted(failure, span.start, "rpc ", "write `rpc`"))
+        repair = inserted(failure, span.start, "/", "begin with `/`", unsafe=True)
+        return diagnostic(syntax.BAD_PATH, f"a path begins with `/`, and `{clip(word)}` does not", span, repair)
     if word.upper() in _METHODS and word.upper() != word:
-        fix = Fix(title="write it in capitals", applicability=Applicability.SAFE, edits=(Edit(span, word.upper()),))
         message = f"methods are written in capitals: `{word.upper()}`"
-        return _diagnostic(syntax.UNKNOWN_METHOD, message, span, fixes=(fix,))
+        return diagnostic(syntax.UNKNOWN_METHOD, message, span, fix("write it in capitals", (span, word.upper())))
     if "METHOD" not in accepts:
         return None
-    followed = line.lstrip()[:1] in ("/", "|", "~")
+    followed = failure.rest.lstrip()[:1] in ("/", "|", "~")
     near = suggest(word, _METHODS if followed else (*_METHODS, "rpc", "tcp"))
     if followed or (near and word.isupper()):
-        return _misspelt(syntax.UNKNOWN_METHOD, f"`{_clip(word)}` is no HTTP method", span, near)
+        return misspelt(syntax.UNKNOWN_METHOD, f"`{clip(word)}` is no HTTP method", span, near)
     return None
 
 
-def _assignment(failure: Failure, word: str, span: Span) -> Diagnostic | None:
-    """`key = value` for `key: value`, and `=` for `==`."""
-    if word != "=":
+def _small_method(failure: Failure) -> Diagnostic | None:
+    """`get base`: a method in small letters before the name of a path reads as such a name itself."""
+    if failure.kind(1) != "PATH_NAME" or not _WORD.fullmatch(failure.word):
         return None
-    if "EQUAL" in failure.accepts:
-        meant, message = "==", "values are compared with `==`, not `=`"
-    elif "COLON" in failure.accepts:
-        meant, message = ":", f"between a key and its value stands `:`, not `=`, as in `{_clip(failure.before)}: …`"
-    else:
+    said, place = failure.text(1), failure.place(1)
+    if said.upper() in _METHODS and said.upper() != said:
+        message = f"methods are written in capitals: `{said.upper()}`"
+        return diagnostic(syntax.UNKNOWN_METHOD, message, place, fix("write it in capitals", (place, said.upper())))
+    near = suggest(said, _METHODS) if said.isupper() else suggest(said, ("rpc",))
+    if not near:
         return None
-    fix = Fix(title=f"write `{meant}`", applicability=Applicability.SAFE, edits=(Edit(span, meant),))
-    return _diagnostic(syntax.UNEXPECTED_TEXT, message, span, fixes=(fix,))
+    return misspelt(syntax.UNKNOWN_METHOD, f"`{clip(said)}` is no HTTP method", place, near)
 
 
 def _verdict(failure: Failure) -> Diagnostic | None:
@@ -243,52 +257,81 @@ def _verdict(failure: Failure) -> Diagnostic | None:
     if failure.keyword != "test" or failure.before_type != "NAME" or not len(failure.accepts & VALUES) > 4:
         return None
     near = suggest(failure.before, ("allowed", "denied", "routed"))
-    span = failure.source.span(failure.before_end - len(failure.before), failure.before_end)
-    message = f"`{_clip(failure.before)}` is no verdict"
-    return _misspelt(syntax.UNEXPECTED_TEXT, message, span, near) if near else None
+    message = f"`{clip(failure.before)}` is no verdict"
+    return misspelt(syntax.UNEXPECTED_TEXT, message, failure.place(1), near) if near else None
 
 
-def _general(failure: Failure, word: str, span: Span) -> Diagnostic:
+def _general(failure: Failure) -> Diagnostic:
     """What is left: something is missing, or something is left over."""
-    noun = _noun(failure)
-    at_end = not word or word in ("}", ";", "]", ")")
+    noun, word, span = _noun(failure), failure.word, failure.span
     near: tuple[str, ...] = ()
-    if not at_end and _WORD.fullmatch(word):
+    if not failure.at_end and _WORD.fullmatch(word):
         near = suggest(word, [text for terminal, text in _FOLLOWERS.items() if terminal in failure.accepts])
-    before = _clip(failure.before.strip())
+    before = clip(failure.before.strip())
     if near:
-        return _misspelt(syntax.UNEXPECTED_TEXT, f"`{_clip(word)}` has no place in {noun}", span, near)
-    if can_end(failure.accepts) and not at_end:
-        return _left_over(failure, noun, word, span)
+        return misspelt(syntax.UNEXPECTED_TEXT, f"`{clip(word)}` has no place in {noun}", span, near)
+    if can_end(failure.accepts) and not failure.at_end:
+        return _left_over(failure, noun)
     if word == "-" and failure.before_type == "NAME" and span.start == failure.before_end:
-        return _diagnostic(syntax.UNEXPECTED_TEXT, f"a name such as `{before}` does not end with `-`", span)
-    if failure.inside and {"COLON", "LBRACE"} <= failure.accepts and failure.keyword not in _LINE_NOUNS:
+        return diagnostic(syntax.UNEXPECTED_TEXT, f"a name such as `{before}` does not end with `-`", span)
+    block = failure.inside and failure.keyword not in _LINE_NOUNS and failure.keyword != "assert"
+    colon = block and {"COLON", "LBRACE"} <= failure.accepts
+    if colon:
         noun, lack = f"`{before}`", "`:` and a value, or a block"
     else:
         lack = needed(failure.accepts, before, failure.before_type, failure.keyword)
-    if at_end:
-        end = failure.source.span(failure.before_end, failure.before_end)
-        place = span if word == "}" else end
-        return _diagnostic(syntax.UNFINISHED_STATEMENT, f"{noun} needs {lack}", place)
-    return _diagnostic(syntax.UNEXPECTED_TEXT, f"{noun} needs {lack}, not `{_clip(word)}`", span)
+    if failure.at_end:
+        return _lacking(failure, f"{noun} needs {lack}")
+    message = f"{noun} needs {lack}, not `{clip(word)}`"
+    if colon and value_like(failure):
+        return diagnostic(
+            syntax.UNEXPECTED_TEXT, message, span, inserted(failure, failure.before_end, ":", "write `:`")
+        )
+    return diagnostic(syntax.UNEXPECTED_TEXT, message, span)
 
 
-def _left_over(failure: Failure, noun: str, word: str, span: Span) -> Diagnostic:
-    before = _clip(failure.before.strip())
-    if failure.before_type == "PATH" and word[0] in "/{},;#":
-        return Diagnostic(
-            code=syntax.BAD_PATH,
-            message=f"the path `{before}` can't go on with `{_clip(word)}`",
-            primary=span,
+def _lacking(failure: Failure, message: str) -> Diagnostic:
+    """A line, block or list that ends too soon."""
+    code, place = syntax.UNFINISHED_STATEMENT, failure.place_of_lack
+    if failure.kind(1) == "COMMA" and not failure.inside:
+        comma = failure.place(1)
+        return diagnostic(code, message, place, fix("take the comma away", (comma, "")))
+    if failure.before_type == "COLON" and failure.inside and not failure.word:
+        following = failure.source.text[failure.span.end :].lstrip()
+        if following.startswith("- "):
+            return diagnostic(code, message, place, help="a list stands in brackets: `[a, b]`")
+        if re.match(r"[A-Za-z_][A-Za-z0-9_-]*:", following):
+            return diagnostic(code, message, place, help="a block stands in braces: `{ key: value }`")
+    return diagnostic(code, message, place)
+
+
+def _left_over(failure: Failure, noun: str) -> Diagnostic:
+    before, word, span = clip(failure.before.strip()), failure.word, failure.span
+    if failure.before_type == "PATH" and word[0] in "/{},;#(":
+        return diagnostic(
+            syntax.BAD_PATH,
+            f"the path `{before}` can't go on with `{clip(word)}`",
+            span,
             help="a path holds no `//`, `,`, `;` or `#`; placeholders are `*`, `{id}`, `{id:int}` and a final `**`",
         )
-    listing = failure.inside and failure.keyword not in ("route", "test")
-    if listing and "COMMA" in failure.accepts and failure.accepts & {"RBRACE", "RSQB"}:
-        message = f"`{_clip(word)}` begins another entry; a comma or a new line must come before it"
+    key = failure.inside and {"NAME", "STRING", "RBRACE"} <= failure.accepts and "COMMA" not in failure.accepts
+    if key and failure.before_type in ("COMMA", "LBRACE", "") and word[0].isdigit():
+        if failure.before_type == "COMMA" and failure.kind(2) == "INT" and span.start == failure.before_end:
+            repair = fix("write a point", (failure.place(1), "."))
+            return diagnostic(syntax.UNEXPECTED_TEXT, "a fraction is written with a point", failure.place(1), repair)
+        message = f"an entry begins with its key, as in `timeout: 5s`, not with `{clip(word)}`"
+        return diagnostic(syntax.UNEXPECTED_TEXT, message, span)
+    listing = failure.inside and failure.keyword not in ("route", "test", "overlay")
+    if listing and "COMMA" in failure.accepts and failure.accepts & {"RBRACE", "RSQB", "RPAR"}:
+        message = f"`{clip(word)}` begins another entry; a comma or a new line must come before it"
+        if failure.source.text[failure.before_end : span.start].strip(" \t") == "" and span.start > failure.before_end:
+            return diagnostic(
+                syntax.UNEXPECTED_TEXT, message, span, inserted(failure, failure.before_end, ",", "write a comma")
+            )
     else:
-        message = f"{noun} is complete before `{_clip(word)}`"
+        message = f"{noun} is complete before `{clip(word)}`"
     end_rule = "" if failure.inside else "a statement ends with its line"
-    return Diagnostic(code=syntax.UNEXPECTED_TEXT, message=message, primary=span, help=end_rule)
+    return diagnostic(syntax.UNEXPECTED_TEXT, message, span, help=end_rule)
 
 
 def _noun(failure: Failure) -> str:
@@ -299,40 +342,6 @@ def _noun(failure: Failure) -> str:
     if failure.inside and failure.before_type == "COLON":
         key = _KEY_BEFORE.search(failure.source.text, max(0, failure.before_end - 80), failure.before_end)
         if key is not None:
-            return f"`{_clip(key[1])}`"
-    return f"the block of this `{failure.keyword}`" if failure.inside else f"this `{failure.keyword}`"
-
-
-def _misspelt(code: Code, message: str, span: Span, near: tuple[str, ...]) -> Diagnostic:
-    if not near:
-        return _diagnostic(code, message, span)
-    applicability = Applicability.SAFE if len(near) == 1 else Applicability.CHOOSE_ONE
-    fixes = tuple(Fix(title=f"write `{word}`", applicability=applicability, edits=(Edit(span, word),)) for word in near)
-    offered = " or ".join(f"`{word}`" for word in near)
-    return _diagnostic(code, f"{message}; did you mean {offered}?", span, fixes=fixes)
-
-
-def _diagnostic(code: Code, message: str, span: Span, *, fixes: tuple[Fix, ...] = ()) -> Diagnostic:
-    return Diagnostic(code=code, message=message, primary=span, fixes=fixes)
-
-
-def _insert(span: Span, text: str) -> Edit:
-    return Edit(Span(span.source, span.start, span.start), text)
-
-
-def _line_end(source: SourceText, offset: int) -> int:
-    end = source.text.find("\n", offset)
-    stop = len(source.text) if end == -1 else end
-    return offset + len(source.text[offset:stop].rstrip())
-
-
-def _clip(word: str) -> str:
-    printable = "".join(char if char.isprintable() else "\ufffd" for char in word[:40])
-    return printable if len(word) <= 40 else printable[:39] + "…"
-
-
-def _shown(character: str) -> str:
-    name = unicodedata.name(character, "")
-    if character.isprintable() and name and not character.isspace():
-        return f"`{character}`"
-    return f"U+{ord(character):04X}" + (f" ({name.lower()})" if name else "")
+            return f"`{clip(key[1])}`"
+    block = failure.inside and failure.keyword not in ("use", "assert")
+    return f"the block of this `{failure.keyword}`" if block else f"this `{failure.keyword}`"

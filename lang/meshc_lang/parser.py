@@ -21,10 +21,11 @@ from meshc_lang.record import dataclass
 from meshc_lang.request import Request
 from meshc_lang.source import SourceText
 from meshc_lang.tables import GRAMMAR_STARTS, grammar_text, load_tables
-from meshc_lang.tree.declaration import ExternalDecl, GroupDecl, ServiceDecl
+from meshc_lang.tree.declaration import ExternalDecl, GroupDecl, JwtDecl, LetDecl, ServiceDecl
 from meshc_lang.tree.file import Comment, SourceFile
 from meshc_lang.tree.node import Name
-from meshc_lang.tree.statement import AnyStatement
+from meshc_lang.tree.statement import AnyStatement, TemplateDecl, UseDecl
+from meshc_lang.tree.walk import walk
 
 if TYPE_CHECKING:
     from meshc_lang.reader import Reader
@@ -48,7 +49,12 @@ _MOST_ERRORS = 500
 _MOST_WORK = 2_000_000
 """How many characters are read again in search of further faults of one statement."""
 
-_DECLARED = re.compile(r"^[ \t]*(service|external|group)[ \t]+([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)", re.MULTILINE)
+_DECLARED = re.compile(
+    r"^[ \t]*(service|external|group|jwt|let|template)[ \t]+([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)", re.MULTILINE
+)
+_ARGUMENT = re.compile(
+    r'"(?:[^"\\\n]|\\.)*"|/[^\s,()]*|[0-9][A-Za-z0-9_./%]*|([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)'
+)
 
 _LOCK = threading.Lock()
 """The one reader holds the state of the text that is being read."""
@@ -155,30 +161,14 @@ class _Reader:
 
     def why_not(self, source: SourceText, base: int, text: str, start: str, keyword: str) -> Diagnostic:
         """Say why a text cannot be read, which `read` has refused."""
-        from meshc_lang.parse_errors import Failure, explain
+        from meshc_lang.parse_errors import explain, failure_at
 
         stop = self.reader.stop(text, start)
         if stop.too_deep:
             span = source.span(base + stop.offset, base + stop.offset + 1)
             message = "this nests deeper than any program needs"
             return Diagnostic(code=syntax.TOO_DEEP, message=message, primary=span)
-        last = next((token for token in reversed(stop.tokens) if token.type != "_NL"), None)
-        on_new_line = bool(stop.tokens) and stop.tokens[-1] is not last
-        kinds = [token.type for token in stop.tokens]
-        depth = sum(kind in ("LBRACE", "LSQB", "LPAR") for kind in kinds)
-        depth -= sum(kind in ("RBRACE", "RSQB", "RPAR") for kind in kinds)
-        return explain(
-            Failure(
-                source=source,
-                offset=base + stop.offset,
-                accepts=stop.accepts,
-                before=last.value if last is not None and not on_new_line else "",
-                before_type=last.type if last is not None and not on_new_line else "",
-                before_end=base + (last.end_pos if last is not None else 0),
-                keyword=keyword,
-                inside=depth > 0,
-            )
-        )
+        return explain(failure_at(source, base, stop.offset, stop.tokens, stop.accepts, keyword))
 
 
 def _recover(reader: _Reader, source: SourceText) -> tuple[SourceFile, tuple[Diagnostic, ...]]:
@@ -246,16 +236,35 @@ def _without_faulty(
         first = bisect.bisect_left(places, statement.span.start)
         if first == len(places) or places[first] >= statement.span.end:
             kept.append(statement)
-        elif isinstance(statement, ServiceDecl | ExternalDecl | GroupDecl):
-            unread.append(statement.name)
+        else:
+            unread += _declared_by(statement)
     return tuple(kept), tuple(unread)
 
 
+def _declared_by(statement: AnyStatement) -> Iterator[Name]:
+    """The names that a statement, or one that it holds, brings into being; those that a `use` may declare by them."""
+    for node in walk(statement):
+        if isinstance(node, ServiceDecl | ExternalDecl | GroupDecl | JwtDecl | LetDecl | TemplateDecl):
+            yield node.name
+        elif isinstance(node, UseDecl):
+            yield from (argument for argument in node.arguments if isinstance(argument, Name))
+
+
 def _declared(source: SourceText, chunk: Chunk) -> list[Name]:
-    found = _DECLARED.search(source.text, chunk.start, chunk.end)
-    if found is None or found[1] != chunk.keyword:
-        return []
-    return [Name(span=source.span(found.start(2), found.end(2)), text=found[2])]
+    """As `_declared_by`, of a statement that cannot be read."""
+    from meshc_lang.recovery import HOLDING_STATEMENTS
+
+    text = source.text
+    if chunk.keyword in HOLDING_STATEMENTS:
+        found = [(one.start(2), one[2]) for one in _DECLARED.finditer(text, chunk.start, chunk.end)]
+    elif chunk.keyword == "use":
+        opener = text.find("(", chunk.start, chunk.end)
+        read = _ARGUMENT.finditer(text, opener, chunk.end) if opener >= 0 else ()
+        found = [(one.start(1), one[1]) for one in read if one[1]]
+    else:
+        first = _DECLARED.search(text, chunk.start, chunk.end)
+        found = [(first.start(2), first[2])] if first is not None and first[1] == chunk.keyword else []
+    return [Name(span=source.span(start, start + len(name)), text=name) for start, name in found]
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from meshc_lang.diagnostic import Diagnostic, Label
 from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText, Span
 
-__all__ = ["STATEMENTS", "Chunk", "cut", "cut_beginning"]
+__all__ = ["HOLDING_STATEMENTS", "STATEMENTS", "STATEMENT_LINE", "Chunk", "cut", "cut_beginning"]
 
 STATEMENTS = (
     "edition",
@@ -41,23 +41,26 @@ STATEMENTS = (
 )
 """The words with which statements begin, in the order of the language guide."""
 
-_HOLDING_STATEMENTS = ("template", "overlay")
+HOLDING_STATEMENTS = ("template", "overlay")
 """Statements whose blocks hold statements: what looks like one may stand in them."""
 
 _OPENERS = {"{": "}", "[": "]", "(": ")"}
 
 _TOKEN = re.compile(
     r'(?P<string>"(?:[^"\\\r\n]|\\[^\r\n])*")|(?P<unclosed>")|(?P<comment>\#[^\r\n]*)|(?P<opener>[{\[(])'
-    r"|(?P<closer>[}\])])|(?P<path>(?<![A-Za-z0-9_])/(?:[^\s{}\"#]|\{[^\s{}]*\})*)"
+    r"|(?P<closer>[}\])])|(?P<path>(?<![A-Za-z0-9_])/(?:[^\s{}()\[\],;\"#]|\{[^\s{}]*\}|\([^\s(){}\[\]\"#]*\))*)"
 )
 _TARGET = re.compile(r"/[^ \t\r\n]*")
 
-_STATEMENT_LINE = re.compile(
-    r"[ \t]*(?:(?:mesh|service|external|group|defaults|route)[ \t]+[A-Za-z_]|(?:test|import)[ \t]+\""
-    r"|edition[ \t]+[0-9]|assert[ \t]+[a-z]|(?:allow|deny|edge|limit)[ \t]+[\"A-Za-z_].*->"
-    r"|(?:jwt|template|use|let|mirror|fault|slo|overlay)[ \t]+[A-Za-z_])"
+STATEMENT_LINE = re.compile(
+    r"[ \t]*(?:(?:mesh|service|external|jwt|group|defaults|route|let|mirror|slo|overlay|set|drop)[ \t]+[A-Za-z_]"
+    r"|(?:template|use)[ \t]+[A-Za-z_][A-Za-z0-9_-]*[ \t]*\(|test[ \t]+\"|import[ \t]+(?:[a-z]+[ \t]+)?\""
+    r"|edition[ \t]+[0-9]|assert[ \t]+[a-z]|(?:allow|deny|edge|limit|fault)[ \t]+[\"A-Za-z_].*->)"
 )
 """A line that can only begin a statement: no entry of a block has two words in a row."""
+
+_OUTERMOST_LINE = re.compile(r"[ \t]*(?:mesh|edition|import|template|overlay)[ \t]+[A-Za-z0-9_\"]")
+"""A line that begins a statement which stands in no other."""
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
@@ -80,9 +83,12 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class _Opener:
+    """Something that is open; `holds` if it is the block of a template or an overlay, in which statements stand."""
+
     mark: str
     offset: int
     indent: int
+    holds: bool = False
 
 
 class _Cutter:
@@ -97,6 +103,11 @@ class _Cutter:
         """Begin a new chunk."""
         self.start = offset
         self.keyword: str | None = None
+        # The statement that the line belongs to: the chunk's, or one that it holds; and whether its block was opened.
+        self.word = ""
+        self.opened = False
+        self.held: int | None = None
+        self.inner_indent: int | None = None
         self.stack: list[_Opener] = []
         self.suspects: list[tuple[_Opener, int]] = []
         self.lowest = 0
@@ -111,17 +122,13 @@ class _Cutter:
         starts = self.source.line_starts
         for index, start in enumerate(starts):
             end = starts[index + 1] if index + 1 < len(starts) else len(text)
+            if start == len(text):
+                # What follows the last line break is no line: more text may follow it, of which nothing is known.
+                break
             line = text[start:end]
-            if self.stack and self.keyword not in _HOLDING_STATEMENTS and _STATEMENT_LINE.match(line):
-                first = start + _indent(line)
-                if _indent(line) <= self.stack[0].indent:
-                    self.unclosed(first)
-                    self.finish(start)
-            if self.keyword is None:
-                word = _WORD.match(line, _indent(line))
-                content = line.strip()
-                if content and not content.startswith("#"):
-                    self.keyword = word[0] if word else ""
+            content = line.strip()
+            if content and not content.startswith("#"):
+                self.line_begins(start, line)
             depth = self.lowest = len(self.stack)
             closed = self.scan(start, line)
             if depth and depth == self.lowest == len(self.stack) and closed.strip():
@@ -131,14 +138,61 @@ class _Cutter:
             elif self.continued != ",":
                 # Behind a comma there may be blank lines and comments before the statement goes on.
                 self.continued = ""
+            if self.held is not None and self.between_statements() and not self.continued:
+                if self.held < start and self.stack:
+                    self.entries.append((self.held, start + len(line.rstrip("\r\n"))))
+                self.held = None
             if not self.stack and self.keyword is not None and not self.continued:
                 self.finish(end)
+
+    def line_begins(self, start: int, line: str) -> None:
+        """Take note of a line that is neither blank nor a comment: it may begin a statement, and end what is open."""
+        indent = _indent(line)
+        if STATEMENT_LINE.match(line):
+            if self.stack:
+                if self.inner_indent is None:
+                    self.inner_indent = indent
+                self.statement_begins(start, line)
+            elif self.continued == ",":
+                # The comma is one too many, for nothing that goes on looks like this.
+                self.finish(start)
+        if self.stack and self.inner_indent is None:
+            self.inner_indent = indent
+        if self.between_statements() and not self.continued:
+            word = _WORD.match(line, indent)
+            self.word, self.opened = word[0] if word else "", False
+            if self.keyword is None:
+                self.keyword = self.word
+            elif self.stack:
+                self.held = start
+
+    def between_statements(self) -> bool:
+        """Whether a line here begins a statement: at depth 0, or in a block that holds statements."""
+        return not self.stack or self.stack[-1].holds
+
+    def statement_begins(self, start: int, line: str) -> None:
+        """End what is open where a line can only begin a statement, unless it stands in a block that holds them."""
+        indent = _indent(line)
+        block = next((index for index, opener in enumerate(self.stack) if not opener.holds), None)
+        if block is None:
+            outer = self.stack[0]
+            inner = self.inner_indent or 0
+            if indent <= outer.indent and (inner > outer.indent or _OUTERMOST_LINE.match(line)):
+                self.unclosed(start + indent, outer)
+                self.finish(start)
+        elif indent <= self.stack[block].indent:
+            self.unclosed(start + indent, self.stack[block])
+            if block and indent > self.stack[block - 1].indent:
+                del self.stack[block:]
+                self.suspects.clear()
+            else:
+                self.finish(start)
 
     def end(self) -> None:
         """Cut off what the end of the text ends."""
         length = len(self.source.text)
         if self.stack:
-            self.unclosed(length)
+            self.unclosed(length, self.stack[0])
         self.finish(length)
 
     def finish(self, offset: int) -> None:
@@ -159,16 +213,26 @@ class _Cutter:
                 case "comment":
                     content_end = found.start()
                     break
-                case "path" if self.keyword == "test":
+                case "path" if self.word == "test":
                     target = _TARGET.match(line, found.start())
                     at = target.end() if target else at
                 case "unclosed":
                     self.unclosed_string(start + found.start(), start + len(line.rstrip()))
                 case "opener":
-                    self.stack.append(_Opener(found[0], start + found.start(), indent))
+                    self.open(found[0], start + found.start(), indent)
+                    if self.stack[-1].holds and (word := _WORD.match(line, at + _indent(line[at:]))) is not None:
+                        self.word, self.opened = word[0], False
                 case "closer":
                     self.close(found[0], start + found.start(), indent if found.start() == indent else None)
         return line[:content_end].rstrip()
+
+    def open(self, mark: str, offset: int, indent: int) -> None:
+        """Push an opener."""
+        holds = False
+        if mark == "{" and self.between_statements():
+            holds = not self.opened and self.word in HOLDING_STATEMENTS
+            self.opened = True
+        self.stack.append(_Opener(mark, offset, indent, holds))
 
     def close(self, mark: str, offset: int, indent: int | None) -> None:
         """Close the innermost opener; `indent` is given where the closer stands first on its line."""
@@ -195,20 +259,18 @@ class _Cutter:
         elif indent is not None and opener.indent > indent:
             self.suspects.append((opener, offset))
 
-    def unclosed(self, until: int) -> None:
-        """Report what is still open where a new statement begins, or at the end of the text."""
+    def unclosed(self, until: int, opener: _Opener) -> None:
+        """Report an opener that is still open where a new statement begins, or at the end of the text."""
         if not self.broken:
             if self.suspects:
                 opener, offset = self.suspects[0]
                 label = Label(Span(self.source, offset, offset + 1), "by its indentation this closes an outer one")
             elif until < len(self.source.text):
-                opener = self.stack[0]
                 word = _WORD.match(self.source.text, until)
                 label = Label(
                     Span(self.source, until, word.end() if word else until + 1), "a new statement begins here"
                 )
             else:
-                opener = self.stack[0]
                 label = Label(Span(self.source, until, until), "the file ends here")
             self.report(
                 syntax.UNCLOSED_BRACE,

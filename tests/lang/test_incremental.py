@@ -108,6 +108,14 @@ def test_any_edits_give_what_a_fresh_reading_gives(data: DataObject) -> None:
     assert_same(incremental, text)
 
 
+def test_a_backslash_at_the_end_of_a_line_joins_it_to_the_next_stretch() -> None:
+    text = "allow a -> b : GET /x\nallow c -> d : GET /y\n"
+    at = text.index("> b")
+    incremental = IncrementalSource("program.mesh", text)
+    incremental.edit(at, text.index("\n"), "\\")
+    assert_same(incremental, edited(text, at, text.index("\n"), "\\"))
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_typing_a_program_a_character_at_a_time(seed: int) -> None:
     dice = random.Random(seed)

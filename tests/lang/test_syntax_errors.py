@@ -83,6 +83,34 @@ def test_a_statement_with_a_faulty_string_is_left_out_also_where_nothing_else_is
     assert [name.text for name in file.unread_names] == ["web"]
 
 
+def test_whatever_a_broken_statement_may_have_declared_is_known() -> None:
+    file, problems = read(
+        "jwt corp { issuer }\n"
+        "let slow = = 4s\n"
+        "template webapp(name) {\n  service name { port }\n  let inner = 1\n}\n"
+        "use webapp(shop, /shop/**, other 2s)\n"
+        'use webapp(cart, "\\q")\n'
+    )
+    assert len(problems) == 5
+    assert file.statements == ()
+    names = [name.text for name in file.unread_names]
+    assert names == ["corp", "slow", "webapp", "name", "inner", "shop", "other", "cart"]
+
+
+def test_every_faulty_statement_in_an_overlay_is_told() -> None:
+    text = (
+        "overlay staging {\n  fault slow a -> b {\n    delay: 5s\n  }\n"
+        "  set a.b = 1\n  slo {\n    window: 30d\n  }\n  allow a -> b : GET /whole\n}\n"
+    )
+    assert [problem.primary.first.line for problem in read(text)[1]] == [2, 5, 6]
+
+
+def test_a_block_of_statements_may_stand_without_indentation() -> None:
+    inner = "service a {\nport: 80/http\n}\nallow a -> b : GET\nedge a -> b {\ntimeout: 5s\n}\n"
+    _, problems = read(f"template t(a) {{\n{inner}}}\nservice whole {{ port: 80/http }}\n")
+    assert [(problem.code.id, problem.primary.first.line) for problem in problems] == [("MSH002", 5)]
+
+
 def test_every_faulty_line_of_a_block_is_told() -> None:
     text = "allow web -> api {\n  GET\n  GET /whole\n  GTE /x\n  get /y\n}\n"
     assert ids(text) == ["MSH002", "MSH012", "MSH012"]

@@ -24,8 +24,8 @@ class Comment:
 class SourceFile:
     """One parsed file. Statements that could not be read are absent; their errors are in the parser's diagnostics.
 
-    `unread_names` are the services, externals and groups that such statements would have declared: whatever depends
-    on them is silenced, so that one mistake is told once.
+    `unread_names` are the services, externals, groups, tokens, values and templates that such statements would have
+    declared, and what a `use` may have: whatever depends on them is silenced, so that one mistake is told once.
     """
 
     source: SourceText = field(compare=False)
