@@ -6,8 +6,8 @@ A page is Markdown with fenced blocks:
     ```mesh            a program, in one file `program.mesh`
     ```mesh lib/a.mesh a further file of the program that follows
     ```proto a.proto   likewise, of another language
-    ```findings        every finding of the program before, as `MSHnnn LINE:COLUMN message`; lines count in its block.
-                       No block: the program has no finding at all
+    ```findings        every finding of the program before, as `MSHnnn LINE:COLUMN message`; lines count in its block,
+                       `prelude` stands for all of that. No block: the program has no finding at all
     ```cases           lines of a `test` block, all of which pass
     ```cases staging   the same in an overlay
 """
@@ -72,7 +72,7 @@ def chapters(page: Path) -> Iterator[Chapter]:
             case "cases", _:
                 assert current is not None, f"{page.name}:{line}: cases of no program"
                 current.cases.append((argument, content))
-            case ("mesh" | "proto" | "yaml" | "json"), str():
+            case (("mesh" | "proto" | "yaml" | "json"), str()):
                 files[argument] = content
             case _:
                 raise AssertionError(f"{page.name}:{line}: no such block as `{kind} {argument}`")
@@ -88,8 +88,10 @@ def told(result: CompileResult, prelude_lines: int) -> tuple[str, ...]:
     lines = []
     for one in result.diagnostics:
         at = one.primary.first
-        own = one.primary.source.path == _PROGRAM
-        place = f"{at.line - prelude_lines}:{at.column}" if own else f"{one.primary.source.path}:{at.line}:{at.column}"
+        if one.primary.source.path != _PROGRAM:
+            place = f"{one.primary.source.path}:{at.line}:{at.column}"
+        else:
+            place = f"{at.line - prelude_lines}:{at.column}" if at.line > prelude_lines else "prelude"
         lines.append(f"{one.code.id} {place} {one.message}")
     return tuple(lines)
 
