@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import assert_never
 
 from meshc_compiler.evaluate import Decision, Reason, evaluate
@@ -43,10 +45,21 @@ class CaseResult:
         return f"{self.test}: {self.request}"
 
 
-def run_examples(index: MeshIndex) -> tuple[CaseResult, ...]:
-    """Return the result of every case, in the order in which they are written."""
+def run_examples(index: MeshIndex, chosen: Sequence[str] = ()) -> tuple[CaseResult, ...]:
+    """Return the result of every case, in the order in which they are written; of those `chosen`, if any word is."""
     ordered = sorted(index.mesh.examples, key=lambda case: case.origin.sort_key if case.origin else ("", 0, 0))
-    return tuple(run_example(index, example) for example in ordered)
+    return tuple(run_example(index, example) for example in ordered if not chosen or is_chosen(example, chosen))
+
+
+def is_chosen(example: Example, words: Sequence[str]) -> bool:
+    """Tell whether one of the words is about a case.
+
+    A word is a part of the test's name or of the request, in any case of letters, with `*` and `?` as in file names;
+    or the case's place, as `shop.mesh:63`.
+    """
+    name = f"{example.test}: {example.request.text}".casefold()
+    place = "" if example.origin is None else f"{example.origin.source.path}:{example.origin.first.line}"
+    return any(fnmatchcase(name, f"*{word.casefold()}*") or word == place for word in words)
 
 
 def run_example(index: MeshIndex, example: Example) -> CaseResult:

@@ -18,11 +18,19 @@ if TYPE_CHECKING:
 @program_argument
 @findings_format_option
 @click.option("--quiet", "-q", is_flag=True, help="Show only the cases that fail.")
+@click.option(
+    "--filter",
+    "-k",
+    "chosen",
+    multiple=True,
+    metavar="TEXT",
+    help="Run only cases with TEXT in their test's name or request, or at FILE:LINE; may be given again.",
+)
 @watch_option
-def command(program: tuple[str, ...], format_: str, quiet: bool, watch: bool) -> None:
+def command(program: tuple[str, ...], format_: str, quiet: bool, chosen: tuple[str, ...], watch: bool) -> None:
     """Run the test blocks of a program against the meaning of its policy.
 
-    Exit status: 0 if every case is as expected, 1 if one is not or the program has errors.
+    Exit status: 0 if every case is as expected, 1 if one is not or the program has errors, 2 if --filter leaves none.
     """
     from meshc.compiling import compile_paths
     from meshc.reporting import Reporting
@@ -37,11 +45,11 @@ def command(program: tuple[str, ...], format_: str, quiet: bool, watch: bool) ->
     if watch:
         from meshc.watching import watch_program
 
-        watch_program(program, run, lambda result: _test(result, reporting, quiet), reporting)
-    raise click.exceptions.Exit(_test(run(), reporting, quiet))
+        watch_program(program, run, lambda result: _test(result, reporting, quiet, chosen), reporting)
+    raise click.exceptions.Exit(_test(run(), reporting, quiet, chosen))
 
 
-def _test(result: CompileResult, reporting: Reporting, quiet: bool) -> int:
+def _test(result: CompileResult, reporting: Reporting, quiet: bool, chosen: tuple[str, ...]) -> int:
     """Run the cases of a program, tell what came of them, and return the exit status."""
     from meshc.render.terminal import terminal_of
     from meshc.render.test_report import test_document, test_findings, test_text
@@ -51,7 +59,11 @@ def _test(result: CompileResult, reporting: Reporting, quiet: bool) -> int:
     if index is None or not result.buildable:
         reporting.tell_result(result)
         return 1
-    cases = run_examples(index)
+    cases = run_examples(index, chosen)
+    if chosen and not cases:
+        words = " or ".join(f"`{word}`" for word in chosen)
+        click.echo(f"meshc test: no case of {len(index.mesh.examples):,} has {words} in its name or request", err=True)
+        return 2
     match reporting.form:
         case "text":
             told = test_text(cases, terminal_of(sys.stdout), quiet=quiet)
