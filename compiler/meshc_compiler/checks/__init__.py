@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable
 
 from meshc_compiler.checks.amplification import check_amplification
 from meshc_compiler.checks.assertion import check_assertions
+from meshc_compiler.checks.capacity import check_capacities
 from meshc_compiler.checks.dead_allow import check_dead_allows
 from meshc_compiler.checks.deadline_inversion import check_deadline_inversions
+from meshc_compiler.checks.ejection import check_ejections
 from meshc_compiler.checks.end_user import check_end_user_rules
+from meshc_compiler.checks.folded_path import check_folded_paths
 from meshc_compiler.checks.health import check_health
 from meshc_compiler.checks.identity import check_shared_identities, check_trust_domain
 from meshc_compiler.checks.limit import check_limits
@@ -20,6 +23,7 @@ from meshc_compiler.checks.retry_budget import check_retry_budgets
 from meshc_compiler.checks.subject import CheckSubject
 from meshc_compiler.checks.universal_allow import check_universal_allows
 from meshc_compiler.checks.unreachable_service import check_unreachable_services
+from meshc_compiler.checks.unsafe_mirror import check_unsafe_mirrors
 from meshc_compiler.checks.useless_deny import check_useless_denies
 from meshc_lang.diagnostic import Diagnostic
 
@@ -45,5 +49,9 @@ CHECKS: tuple[Check, ...] = (
     check_limits,
     check_health,
     check_mirrors,
+    check_unsafe_mirrors,
+    check_ejections,
+    check_capacities,
+    check_folded_paths,
 )
 """The checks, in the order in which they run."""

@@ -125,6 +125,24 @@ class ServiceSchema:
         return tuple(operation for operation in self.operations if operation.port == port)
 
 
+class Folding(StrEnum):
+    """Spellings of a path that a service takes for one and the same, though they are not (RFC 3986 §6.2)."""
+
+    CASE = "case"
+    """`/Admin` is `/admin`."""
+    PARAMETERS = "parameters"
+    """`/admin;x` is `/admin` (RFC 3986 §3.3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """How many requests one instance carries: `amount` every `seconds` (1, 60 or 3600)."""
+
+    amount: int
+    seconds: int
+    origin: Span | None = field(default=None, compare=False, repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """A name that callers use. It is served by the workload of the same name. Ports are sorted by number.
@@ -132,7 +150,8 @@ class Service:
     `host` is the service's name in the cluster, by which callers reach it; the program may call it by another.
     `versions` are the values of the pods' `version` label among which routes may split. `replicas` is how many
     instances the program says there are (1 where it says nothing). `mtls` is its own or the mesh's. `schema` None means
-    that nothing is declared about what it answers. `probes` come from manifests.
+    that nothing is declared about what it answers. `probes` come from manifests. `capacity` and `folds` (sorted) are
+    what the program says of the workload itself: checks go by them, and no target needs them.
     """
 
     name: str
@@ -146,7 +165,10 @@ class Service:
     health: HealthCheck | None = None
     schema: ServiceSchema | None = None
     probes: tuple[Probe, ...] = ()
+    capacity: Capacity | None = None
+    folds: tuple[Folding, ...] = ()
     doc: tuple[str, ...] = ()
+    replicas_origin: Span | None = field(default=None, compare=False, repr=False)
     mtls_origin: Span | None = field(default=None, compare=False, repr=False)
     origin: Span | None = field(default=None, compare=False, repr=False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from meshc_compiler.finding import Findings
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.workload import Service, ServicePort, Workload
+from meshc_compiler.lower.capacity import lower_capacity, lower_folds
 from meshc_compiler.lower.field import Fields, as_word, check_label, duplicate
 from meshc_compiler.lower.health import lower_health
 from meshc_compiler.lower.mtls import MtlsSetting, lower_mtls
@@ -31,6 +32,8 @@ _FIELDS = (
     "mtls",
     "health",
     "paths",
+    "capacity",
+    "folds",
 )
 _MOST_REPLICAS = 100_000
 
@@ -81,6 +84,9 @@ def lower_service(
         ports=ports,
         versions=versions,
         replicas=replicas or 1,
+        replicas_origin=None if replicas is None else fields.span("replicas"),
+        capacity=lower_capacity(fields, findings),
+        folds=lower_folds(fields, findings),
         mtls=mode.value,
         mtls_origin=mode.origin,
         health=health,
@@ -138,7 +144,7 @@ def _versions(fields: Fields, service: str, findings: Findings) -> tuple[str, ..
 
 def _check_fields_of_callees(fields: Fields, name: str, findings: Findings) -> None:
     """Tell of fields that say how calls are answered, of a service that answers none."""
-    for key in ("mtls", "health", "paths"):
+    for key in ("mtls", "health", "paths", "capacity", "folds"):
         if fields.get(key) is not None:
             message = f"`{key}` is about calls to `{name}`, which has no port"
             findings.add(names.MISSING_FIELD, message, fields.span(key), help="add for example `port: 8080/http`")

@@ -106,6 +106,21 @@ DENY_MISSES_PLAINTEXT = Code(
     + "deny any -> web : /admin/**\ndeny plaintext -> web : /admin/**\n",
 )
 
+DENY_SLIPPED = Code(
+    id="MSH308",
+    name="deny-slipped",
+    severity=Severity.ERROR,
+    summary="a deny that another spelling of the path slips by",
+    why=(
+        "A mesh compares paths as RFC 3986 does: letter by letter. A service that reads them otherwise, as many "
+        "frameworks do, and says so by `folds: [case, parameters]`, takes `/Admin` or `/admin;x` for `/admin`, so that "
+        "a deny among allowed paths keeps nobody out. Allow what is meant instead. The witness is such a request."
+    ),
+    bad=_SHOP.replace("service api {", "service api { folds: [case],")
+    + "allow web -> api : GET /**\ndeny any -> api : /admin/**\n",
+    good=_SHOP.replace("service api {", "service api { folds: [case],") + "allow web -> api : GET /orders/**\n",
+)
+
 ASSERTION_VIOLATED = Code(
     id="MSH310",
     name="assertion-violated",
@@ -180,6 +195,8 @@ MTLS_VIOLATED = Code(
     severity=Severity.ERROR,
     summary="a service that takes calls without mutual TLS, against an assert",
     why="A permissive service takes calls in plain text, which prove no identity.",
+    bad=_SHOP.replace("service api {", "service api { mtls: permissive,") + "allow web -> api : GET /**\nassert mtls\n",
+    good=_SHOP + "allow web -> api : GET /**\nassert mtls\n",
 )
 
 CHAIN_VIOLATED = Code(

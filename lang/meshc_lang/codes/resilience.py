@@ -56,6 +56,19 @@ UNSAFE_RETRY = Code(
     good=_SHOP + "edge web -> api { timeout: 2s, retry { limit: 1, on: [reset], idempotent: true } }\n",
 )
 
+UNSAFE_MIRROR = Code(
+    id="MSH504",
+    name="unsafe-mirror",
+    severity=Severity.WARNING,
+    summary="a mirror that copies requests which change something",
+    why=(
+        "A copy is a request like any other to whoever gets it: an order is placed twice, a mail is sent twice. Mirror "
+        "what is only read (RFC 9110 §9.2.1), or make sure that the target writes nowhere that counts."
+    ),
+    bad=_SHOP.replace("service api {", "service api { versions: [v1, v2],") + "mirror api /** => v2\n",
+    good=_SHOP.replace("service api {", "service api { versions: [v1, v2],") + "mirror api GET|HEAD /** => v2\n",
+)
+
 TRIES_EXCEED_TIMEOUT = Code(
     id="MSH505",
     name="tries-exceed-timeout",
@@ -141,4 +154,32 @@ UNORDERED_LATENCIES = Code(
     ),
     bad=_READ + "slo api { latency-p50: 500ms, latency-p99: 300ms }\n",
     good=_READ + "slo api { latency-p50: 100ms, latency-p99: 300ms }\n",
+)
+
+EJECTION_CANNOT_ACT = Code(
+    id="MSH509",
+    name="ejection-cannot-act",
+    severity=Severity.WARNING,
+    summary="ejection that is bounded to less than one instance",
+    why=(
+        "`max-ejected` is a share of the callee's instances, cut down to whole ones. Half of one instance is none: "
+        "however it fails, it gets calls all the same, and the setting only looks like protection."
+    ),
+    bad=_READ.replace("8080/http }", "8080/http, replicas: 1 }")
+    + "defaults api { breaker { consecutive-5xx: 5, eject: 30s, max-ejected: 50% } }\n",
+    good=_READ.replace("8080/http }", "8080/http, replicas: 2 }")
+    + "defaults api { breaker { consecutive-5xx: 5, eject: 30s, max-ejected: 50% } }\n",
+)
+
+LIMIT_ABOVE_CAPACITY = Code(
+    id="MSH510",
+    name="limit-above-capacity",
+    severity=Severity.WARNING,
+    summary="a limit that is greater than what an instance carries",
+    why=(
+        "A limit holds for each caller and each instance. One that is above the `capacity` which the service states of "
+        "an instance lets a single caller bring it down."
+    ),
+    bad=_READ.replace("8080/http }", "8080/http, capacity: 200/s }") + "limit web -> api 500/s burst 100\n",
+    good=_READ.replace("8080/http }", "8080/http, capacity: 200/s }") + "limit web -> api 100/s burst 50\n",
 )
