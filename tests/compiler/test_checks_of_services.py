@@ -60,7 +60,11 @@ DENY = "allow web -> api : GET /**\ndeny any -> api : /admin/{id:int}/**"
              "segment [web -> api GET /admin;x/7]"],
         ),
         # Every spelling is denied by the expression, so nobody slips by.
-        ("port: 80/http, folds: [case]", 'allow web -> api : GET /**\ndeny any -> api : ~"/[aA][dD][mM][iI][nN](/.*)?"', []),
+        (
+            "port: 80/http, folds: [case]",
+            'allow web -> api : GET /**\ndeny any -> api : ~"/[aA][dD][mM][iI][nN](/.*)?"',
+            [],
+        ),
     ],
 )  # fmt: skip
 def test_a_service_is_held_to_its_word(service: str, rest: str, expected: list[str]) -> None:

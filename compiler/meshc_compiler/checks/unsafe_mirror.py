@@ -25,7 +25,7 @@ def check_unsafe_mirrors(subject: CheckSubject) -> Iterator[Diagnostic]:
         space, witness = found
         yield Diagnostic(
             code=resilience.UNSAFE_MIRROR,
-            message=f"requests that change something are copied to `{mirror.target_service}`, so it is done twice",
+            message=f"what changes something is copied to `{mirror.target_service}`, and so is done twice",
             primary=mirror.origin,
             witness=None if witness is None else space.request(witness),
             help="mirror `GET|HEAD` alone, or say in a `meshc: ignore` comment why the target may take them",
