@@ -19,7 +19,21 @@ class EnvoyBackend:
     """The target `envoy`: static bootstraps for Envoy 1.40."""
 
     name = TARGET
-    carries = frozenset({Feature.TIMEOUT, Feature.RETRY, Feature.SPLIT})
+    carries = frozenset(
+        {
+            Feature.TIMEOUT,
+            Feature.CONNECT_TIMEOUT,
+            Feature.IDLE_TIMEOUT,
+            Feature.RETRY,
+            Feature.RETRY_KEY_HEADER,
+            Feature.BREAKER,
+            Feature.EJECTION,
+            Feature.LEAST_REQUEST,
+            Feature.RANDOM,
+            Feature.RING_HASH,
+            Feature.SPLIT,
+        }
+    )
     leaves = frozenset({Feature.OBJECTIVE})
 
     def emit(self, index: MeshIndex, context: EmitContext) -> Emission:

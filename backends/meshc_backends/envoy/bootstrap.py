@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from meshc_backends.envoy.address import socket_address
 from meshc_backends.envoy.cluster import admin_cluster, application_cluster, external_cluster, service_cluster
+from meshc_backends.envoy.cluster_terms import cluster_terms
 from meshc_backends.envoy.listener import inbound_listener, outbound_listener, page_listener
 from meshc_backends.envoy.message import Message, typed
-from meshc_backends.envoy.route import retry_budget
-from meshc_backends.envoy.tcp import outbound_tcp_listener
+from meshc_backends.envoy.tcp import connection_terms, outbound_tcp_listener
 from meshc_backends.envoy.virtual_host import external_domains, external_host, service_host, stranger_host
 from meshc_backends.placement import Listeners, Placement, host_names
 from meshc_compiler.ir.slice import OutboundExternal, OutboundService, WorkloadSlice
@@ -123,13 +123,16 @@ def _clusters(slice_: WorkloadSlice, placement: Placement) -> list[Message]:
     for callee in http_services(slice_):
         # In the order of first use; a dictionary is an ordered set here.
         wanted = {
-            (destination.version, retry_budget(rule.settings)): None
+            (destination.version, cluster_terms(rule.settings)): None
             for rule in callee.rules
             for destination in rule.destinations
             if destination.weight
         }
-        clusters += [service_cluster(callee, version, budget, slice_.workload, placement) for version, budget in wanted]
-    clusters += [service_cluster(callee, None, None, slice_.workload, placement) for callee in tcp_services(slice_)]
+        clusters += [service_cluster(callee, version, terms, slice_.workload, placement) for version, terms in wanted]
+    clusters += [
+        service_cluster(callee, None, connection_terms(callee), slice_.workload, placement)
+        for callee in tcp_services(slice_)
+    ]
     clusters += [external_cluster(callee, host, placement) for callee, host, _ in _external_hosts(slice_)]
     return clusters
 

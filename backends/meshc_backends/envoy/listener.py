@@ -12,6 +12,7 @@ from meshc_backends.envoy.http_connection import http_connection
 from meshc_backends.envoy.http_filters import ROUTER, inbound_filters, outbound_filters
 from meshc_backends.envoy.message import Message, typed
 from meshc_backends.envoy.rbac import one_identity_filter
+from meshc_backends.envoy.route import header_settings
 from meshc_backends.envoy.tcp import inbound_tcp_filters
 from meshc_backends.envoy.transport_tls import HTTP_1, HTTP_2, downstream_tls
 from meshc_backends.envoy.virtual_host import EVERY_HOST, application_host
@@ -88,6 +89,13 @@ def outbound_listener(slice_: WorkloadSlice, address: Address, virtual_hosts: It
             if rule.rule is not None
         ),
         *(header_names(rule.match.condition) for callee in slice_.externals for rule in callee.rules),
+        *(
+            {header for _, header, _ in header_settings(settings)}
+            for settings in (
+                *(rule.settings for callee in slice_.services for rule in callee.rules),
+                *(callee.settings for callee in slice_.externals),
+            )
+        ),
     )
     connection = http_connection(
         names.OUTBOUND_STAT_PREFIX,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshc_backends.envoy.message import percent_of_millionths
+from meshc_backends.envoy.cluster_terms import ClusterTerms
 from meshc_compiler.ir.workload import External, Service, ServicePort
 
 ADMIN_CLUSTER = "admin"
@@ -16,18 +16,12 @@ def application_cluster(port: ServicePort) -> str:
     return f"application:{port.number}"
 
 
-def service_cluster(service: Service, port: ServicePort, version: str | None, budget: int | None) -> str:
-    """Return the name of the cluster of a callee's sidecars.
-
-    The retry budget is a field of Envoy's cluster and not of its route, so routes with different budgets need
-    different clusters; `budget` is in millionths.
-    """
+def service_cluster(service: Service, port: ServicePort, version: str | None, terms: ClusterTerms) -> str:
+    """Return the name of the cluster of a callee's sidecars, all or those of one version, called on these terms."""
     name = f"{service.name}:{port.number}"
     if version is not None:
         name += f"/{version}"
-    if budget is not None:
-        name += f" budget {percent_of_millionths(budget):g}%"
-    return name
+    return f"{name} {terms.label}".rstrip()
 
 
 def external_cluster(external: External, host: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from meshc_backends.artifact import Loss, Reservation
 from meshc_backends.envoy.header_match import ROUTES_AT_MOST, TooWideError, header_names
-from meshc_backends.envoy.route import route_matches
+from meshc_backends.envoy.route import header_settings, route_matches
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import Mesh
 from meshc_compiler.ir.setting import Settings
@@ -16,10 +16,12 @@ from meshc_lang.codes.code import Code
 from meshc_lang.codes.targets import ENVOY_CANNOT_HOLD, ENVOY_HOST_TAKEN, ENVOY_OWN_HEADER, ENVOY_PROTOCOL
 from meshc_lang.diagnostic import Diagnostic
 from meshc_lang.source import SourceText, Span
+from meshc_lang.units import print_percent
 
 TARGET = "envoy"
 
 _MILLISECOND = 1_000_000
+_PERCENT = 10_000
 
 OWN_HEADERS = frozenset(
     {
@@ -98,6 +100,11 @@ def _header_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:
         looked_at += [(f"route `{r.rule.id}`", r.rule.match, r.rule.origin) for r in callee.rules if r.rule is not None]
     named = [(what, header_names(match.condition), origin) for what, match, origin in looked_at]
     named += [
+        (f"`{name}`", frozenset({header}), origin)
+        for settings in _all_settings(slice_)
+        for name, header, origin in header_settings(settings)
+    ]
+    named += [
         (f"limit `{limit.id}`", frozenset({limit.per_header}), limit.origin)
         for inbound in slice_.inbound
         for limit in inbound.limits
@@ -134,9 +141,8 @@ def _route_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:
 
 def _setting_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:
     calls = [
-        (callee.service.name, rule.settings)
+        (callee.service.name, rule.settings if callee.port.protocol.is_http else rule.settings.of_connections())
         for callee in slice_.services
-        if callee.port.protocol.is_http  # a connection has no timeouts and no retries
         for rule in callee.rules
     ]
     calls += [(callee.external.name, callee.settings) for callee in slice_.externals]
@@ -149,6 +155,20 @@ def _setting_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:
                     "write it in `ms`",
                     f"settings {callee} {what}",
                 )
+        share = settings.outlier_max_ejected
+        if share is not None and share.value % _PERCENT:
+            yield cannot_hold(
+                f"calls to `{callee}` eject up to {print_percent(share.value)} of its instances: Envoy counts whole %",
+                share.origin or slice_.workload.origin,
+                "write a whole number of percents",
+                f"settings {callee} max-ejected",
+            )
+
+
+def _all_settings(slice_: WorkloadSlice) -> Iterator[Settings]:
+    for callee in slice_.services:
+        yield from (rule.settings for rule in callee.rules)
+    yield from (external.settings for external in slice_.externals)
 
 
 def _times(settings: Settings) -> Iterator[tuple[str, int, Span | None]]:
@@ -156,6 +176,14 @@ def _times(settings: Settings) -> Iterator[tuple[str, int, Span | None]]:
         yield "a timeout", settings.timeout_ns.value, settings.timeout_ns.origin
     if settings.per_try_timeout_ns is not None:
         yield "a per-try timeout", settings.per_try_timeout_ns.value, settings.per_try_timeout_ns.origin
+    for what, time in (
+        ("a connect timeout", settings.connect_timeout_ns),
+        ("an idle timeout", settings.idle_timeout_ns),
+        ("an ejection", settings.outlier_eject_ns),
+        ("an interval of ejection", settings.outlier_interval_ns),
+    ):
+        if time is not None:
+            yield what, time.value, time.origin
     if settings.retry_backoff is not None:
         yield "a backoff", settings.retry_backoff.value.low_ns, settings.retry_backoff.origin
         yield "a backoff", settings.retry_backoff.value.high_ns, settings.retry_backoff.origin

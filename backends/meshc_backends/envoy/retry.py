@@ -31,10 +31,23 @@ def retry_policy(settings: Settings) -> Message:
         policy["retriable_status_codes"] = statuses
     if settings.per_try_timeout_ns is not None:
         policy["per_try_timeout"] = duration(settings.per_try_timeout_ns.value)
+    if settings.retry_key_header is not None:
+        policy["retriable_request_headers"] = _repeatable(settings.retry_key_header.value)
     backoff = settings.retry_backoff.value if settings.retry_backoff else DEFAULT_BACKOFF
     low = max(backoff.low_ns, _LEAST_NS)
     policy["retry_back_off"] = {"base_interval": duration(low), "max_interval": duration(max(backoff.high_ns, low))}
     return policy
+
+
+def _repeatable(key_header: str) -> list[Message]:
+    """Return matchers of which one must match for a request to be tried again.
+
+    A method that is idempotent by itself (RFC 9110 §9.2.2) needs no key.
+    """
+    return [
+        {"name": ":method", "string_match": {"safe_regex": {"regex": "POST|PATCH"}}, "invert_match": True},
+        {"name": key_header, "present_match": True},
+    ]
 
 
 def _is_status(condition: str) -> bool:

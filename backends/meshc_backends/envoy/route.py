@@ -6,16 +6,20 @@ has alternatives of method, path and header; they differ in nothing else, so the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
+from typing import assert_never
 
 from meshc_backends.envoy import names
+from meshc_backends.envoy.cluster_terms import cluster_terms
 from meshc_backends.envoy.header_match import ROUTES_AT_MOST, TooWideError, route_header_matches
 from meshc_backends.envoy.message import Message, duration
 from meshc_backends.envoy.path_match import path_forms, route_path_match
 from meshc_backends.envoy.retry import retry_policy
 from meshc_compiler.ir.match import RequestMatch
-from meshc_compiler.ir.setting import Settings
+from meshc_compiler.ir.setting import HashKey, HashKeyKind, Settings
 from meshc_compiler.ir.slice import OutboundRule, OutboundService
+from meshc_lang.source import Span
 
 EVERYTHING = RequestMatch()
 
@@ -59,9 +63,9 @@ def _route_name(rule: OutboundRule) -> str:
 
 
 def _service_action(callee: OutboundService, rule: OutboundRule) -> Message:
-    budget = retry_budget(rule.settings)
+    terms = cluster_terms(rule.settings)
     shares = [
-        (names.service_cluster(callee.service, callee.port, destination.version, budget), destination.weight)
+        (names.service_cluster(callee.service, callee.port, destination.version, terms), destination.weight)
         for destination in rule.destinations
         if destination.weight
     ]
@@ -70,11 +74,6 @@ def _service_action(callee: OutboundService, rule: OutboundRule) -> Message:
     else:
         where = {"weighted_clusters": {"clusters": [{"name": name, "weight": weight} for name, weight in shares]}}
     return {**where, **call_settings(rule.settings)}
-
-
-def retry_budget(settings: Settings) -> int | None:
-    """Return the budget that a cluster must carry for these settings, in millionths; None where nothing is retried."""
-    return settings.retry_budget.value if settings.retry_budget is not None and settings.retries else None
 
 
 def call_settings(settings: Settings) -> Message:
@@ -86,7 +85,34 @@ def call_settings(settings: Settings) -> Message:
     fields: Message = {"timeout": duration(settings.timeout_ns.value if settings.timeout_ns else 0)}
     if settings.retries:
         fields["retry_policy"] = retry_policy(settings)
+    if settings.balance is not None and settings.balance.value.key is not None:
+        fields["hash_policy"] = [hash_policy(settings.balance.value.key)]
     return fields
+
+
+def header_settings(settings: Settings) -> Iterator[tuple[str, str, Span | None]]:
+    """Yield the headers that settings look at: the setting's name, the header, and where that is stated."""
+    if (key := settings.retry_key_header) is not None:
+        yield "retry key-header", key.value, key.origin
+    balance = settings.balance
+    if balance is not None and (hashed := balance.value.key) is not None and hashed.kind is HashKeyKind.HEADER:
+        yield "balance", hashed.name or "", balance.origin
+
+
+def hash_policy(key: HashKey) -> Message:
+    """Return what is hashed (`RouteAction.HashPolicy`); a call without it goes to any instance.
+
+    Without a `ttl` Envoy makes no cookies of its own.
+    """
+    match key.kind:
+        case HashKeyKind.HEADER:
+            return {"header": {"header_name": key.name}}
+        case HashKeyKind.COOKIE:
+            return {"cookie": {"name": key.name}}
+        case HashKeyKind.SOURCE:
+            return {"connection_properties": {"source_ip": True}}
+        case _:
+            assert_never(key.kind)
 
 
 def application_route(cluster: str) -> Message:

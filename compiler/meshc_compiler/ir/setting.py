@@ -82,6 +82,11 @@ class Balance:
     policy: BalancePolicy
     key: HashKey | None = None
 
+    @property
+    def is_of_requests(self) -> bool:
+        """Whether it looks at what only requests have."""
+        return self.key is not None and self.key.kind is not HashKeyKind.SOURCE
+
 
 class TracePropagation(StrEnum):
     """The headers by which a trace goes on from one call to the next."""
@@ -113,11 +118,13 @@ class Settings:
     the share of active requests that may be retries, in millionths. `per_try_timeout_ns` bounds each try.
     `retry_key_header` (in lower case) makes a request safe to repeat: one that bears it may be tried again.
 
-    Breaker: bounds of one caller's sidecar towards the callee; what comes above them is refused with 503.
+    Breaker: bounds of one caller's sidecar towards the instances to which a call may go, all of the callee or one
+    version of it; routes of other settings count for themselves. What comes above a bound is refused with 503.
     `breaker_max_requests` counts calls under way, `breaker_max_pending` those that wait for a connection,
-    `breaker_max_connections` connections. After `outlier_consecutive_5xx` answers of 5xx in a row an instance gets no
-    calls for `outlier_eject_ns` (longer each time), looked at every `outlier_interval_ns`; at most
-    `outlier_max_ejected` (millionths) of the instances are out at once.
+    `breaker_max_connections` connections. An instance that fails `outlier_consecutive_5xx` times in a row (by a 5xx, or
+    by no answer) gets no calls for `outlier_eject_ns`, longer each time; who comes back is looked at every
+    `outlier_interval_ns`, and at most `outlier_max_ejected` (millionths) of the instances are out at once. Where these
+    are not stated, `OUTLIER_EJECT_NS` and its like hold.
 
     Telemetry: `trace_sampling` is the share of calls that begin a trace, in millionths; `trace_propagation` is sorted;
     `trace_endpoint` is the `host:port` to which spans go by OTLP over gRPC, "" for `off`.
@@ -166,7 +173,10 @@ class Settings:
 
     def of_connections(self) -> Settings:
         """Return those that hold for connections that show no requests (tcp, tls)."""
-        return Settings(**{name: getattr(self, name) for name in SETTINGS_OF_CONNECTIONS})
+        held = {name: getattr(self, name) for name in SETTINGS_OF_CONNECTIONS}
+        if self.balance is not None and self.balance.value.is_of_requests:
+            held["balance"] = None
+        return Settings(**held)
 
     @property
     def retries(self) -> bool:
@@ -228,6 +238,11 @@ _SWITCHED_OFF_BY_NOTHING = (
     "trace_endpoint",
 )
 """The fields that 0, or an empty text, switches off."""
+
+OUTLIER_EJECT_NS = 30_000_000_000
+OUTLIER_INTERVAL_NS = 10_000_000_000
+OUTLIER_MAX_EJECTED = 500_000
+"""How an instance is ejected where only `consecutive-5xx` is stated: for 30 s, at most half of them at once."""
 
 NOTHING_STATED = Settings()
 """Settings of a scope about which the program says nothing."""

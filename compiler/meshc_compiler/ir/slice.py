@@ -24,6 +24,7 @@ class InboundPort:
     """One port on which the workload is called: who may, how much, and what mishaps befall it on purpose.
 
     `settings` are those of a caller of whom nothing more specific is stated: what the callee's own sidecar goes by.
+    `longest_idle_ns` is the greatest `idle-timeout` of any caller; None where none is stated.
     """
 
     service: Service
@@ -32,6 +33,7 @@ class InboundPort:
     limits: tuple[Limit, ...]
     faults: tuple[Fault, ...] = ()
     settings: Settings = NOTHING_STATED
+    longest_idle_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,7 @@ def slice_of(index: MeshIndex, workload: Workload) -> WorkloadSlice:
             limits=index.limits_of(service.name, port.number),
             faults=index.faults_of(service.name, port.number),
             settings=index.settings("", service.name, port.number, None),
+            longest_idle_ns=_longest_idle(index, service, port),
         )
         for port in (service.ports if service else ())
         if service
@@ -208,6 +211,14 @@ def _settings(
     if rule is not None and rule.answer is not None:
         return NOTHING_STATED
     return index.settings(caller.name, service.name, port.number, rule)
+
+
+def _longest_idle(index: MeshIndex, service: Service, port: ServicePort) -> int | None:
+    stated = (
+        index.settings(caller, service.name, port.number, None).idle_timeout_ns
+        for caller in ("", *index.callers_with_settings(service.name, port.number))
+    )
+    return max((setting.value for setting in stated if setting is not None), default=None)
 
 
 def _outbound_mirror(index: MeshIndex, mirror: Mirror) -> OutboundMirror:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshc_compiler.finding import Findings
-from meshc_compiler.ir.setting import SETTING_FIELDS, SETTING_NAMES, SETTINGS_OF_CONNECTIONS, Scope, Settings
+from meshc_compiler.ir.setting import SETTING_FIELDS, SETTING_NAMES, SETTINGS_OF_CONNECTIONS, Balance, Scope, Settings
 from meshc_compiler.ir.workload import ServicePort
 from meshc_compiler.lower.sentence import callee_text, flow_text
 from meshc_compiler.lower.setting import lower_settings
@@ -16,8 +16,6 @@ from meshc_lang.tree.statement import DefaultsDecl, EdgeDecl
 
 MOST_EDGES = 100_000
 """The most pairs that one `edge` statement may stand for."""
-
-_OF_REQUESTS = tuple(name for name in SETTING_FIELDS if name not in SETTINGS_OF_CONNECTIONS)
 
 
 class SettingsBook:
@@ -109,8 +107,8 @@ class SettingsBook:
             return
         about_requests = {
             _subject(SETTING_NAMES[name]): setting.origin
-            for name in reversed(_OF_REQUESTS)
-            if (setting := getattr(stated, name)) is not None and setting.value
+            for name in reversed(SETTING_FIELDS)
+            if (setting := getattr(stated, name)) is not None and setting.value and _is_of_requests(name, setting.value)
         }
         for word in sorted(about_requests):
             origin = about_requests[word]
@@ -123,6 +121,10 @@ class SettingsBook:
                     help="`connect-timeout`, `idle-timeout`, `max-connections` and `balance` hold for connections",
                     subject=f"settings {callee}",
                 )
+
+
+def _is_of_requests(name: str, value: object) -> bool:
+    return name not in SETTINGS_OF_CONNECTIONS or (isinstance(value, Balance) and value.is_of_requests)
 
 
 def _subject(name: str) -> str:

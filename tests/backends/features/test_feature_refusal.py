@@ -70,6 +70,19 @@ SETTINGS: dict[str, object] = {
 """A value of each setting by which something is asked of a target."""
 
 CARRIED_TESTS = {
+    **{
+        ("envoy", feature): f"tests/backends/envoy/test_envoy_settings_live.py::{test}"
+        for feature, test in (
+            (Feature.CONNECT_TIMEOUT, "test_what_takes_longer_to_connect_to_is_a_connect_failure"),
+            (Feature.IDLE_TIMEOUT, "test_an_unused_connection_is_ended_as_stated"),
+            (Feature.RETRY_KEY_HEADER, "test_what_need_not_be_idempotent_is_tried_again_with_a_key_alone"),
+            (Feature.BREAKER, "test_no_more_calls_at_once_than_stated"),
+            (Feature.EJECTION, "test_an_instance_that_fails_in_a_row_is_left_alone_for_a_while"),
+            (Feature.LEAST_REQUEST, "test_at_random_and_by_least_requests_every_instance_is_called"),
+            (Feature.RANDOM, "test_at_random_and_by_least_requests_every_instance_is_called"),
+            (Feature.RING_HASH, "test_a_header_keeps_its_instance"),
+        )
+    },
     ("envoy", Feature.TIMEOUT): "tests/agreement/test_settings.py::test_calls_end_when_their_time_is_over",
     ("envoy", Feature.RETRY): "tests/agreement/test_settings.py::test_answers_are_tried_again_as_the_conditions_say",
     ("envoy", Feature.SPLIT): "tests/agreement/test_splits.py::test_versions_get_their_shares",
