@@ -44,7 +44,7 @@ class BuildResult:
     """What became of a build. `written` is False if there was an error; then nothing on disk has changed.
 
     `added` are targets that others needed. `files` counts all files but the manifest; `changed` and `removed` those
-    that differ from the bundle that was there before.
+    that differ from the bundle that was there before. `overlay` is the one that was applied.
     """
 
     written: bool
@@ -57,6 +57,7 @@ class BuildResult:
     changed: int = 0
     removed: int = 0
     dropped_targets: tuple[str, ...] = ()
+    overlay: str | None = None
 
 
 def build(

@@ -61,13 +61,15 @@ class ReservedPart(_Part):
 class Manifest(_Part):
     """The manifest; it holds no time and no name of a machine, so the same build gives the same bytes.
 
-    `program` is the digest of the program's meaning: comments, order and the cut into files do not change it.
+    `program` is the digest of the program's meaning: comments, order and the cut into files do not change it. `overlay`
+    is the name of the overlay that was applied.
     """
 
     version: Literal[1] = 1
     compiler: str
     mesh: str
     trust_domain: str
+    overlay: str | None = None
     program: Digest
     targets: tuple[str, ...]
     files: tuple[FileEntry, ...]
@@ -97,6 +99,7 @@ def manifest_of(
         compiler=compiler,
         mesh=mesh.name,
         trust_domain=mesh.trust_domain,
+        overlay=mesh.overlay,
         program=f"sha256:{program}",
         targets=targets,
         files=tuple(_entry(artifact) for artifact in sorted(artifacts, key=lambda artifact: artifact.path)),

@@ -15,13 +15,18 @@ from meshc_compiler.ir.dump import mesh_digest
 
 
 def build_program(
-    program: tuple[str, ...], targets: tuple[str, ...], out: Path, authority: Path, reporting: Reporting
+    program: tuple[str, ...],
+    targets: tuple[str, ...],
+    out: Path,
+    authority: Path,
+    reporting: Reporting,
+    overlay: str | None = None,
 ) -> BuildResult:
     """Compile, check and write a bundle; the findings of the program and of its targets are in the result.
 
     What fails the command stops the build: under `--strict` a warning does, whoever found it.
     """
-    compiled = compile_paths(program)
+    compiled = compile_paths(program, overlay)
     findings = compiled.diagnostics
     if compiled.index is None or not compiled.buildable or reporting.status(findings):
         return BuildResult(written=False, diagnostics=findings)
@@ -36,4 +41,4 @@ def build_program(
     )
     silence = compiled.suppressions.silence
     built = build(compiled.index, targets, out, source, stops=lambda found: bool(reporting.status(silence(found).kept)))
-    return replace(built, diagnostics=findings + silence(built.diagnostics).kept)
+    return replace(built, diagnostics=findings + silence(built.diagnostics).kept, overlay=overlay)

@@ -15,12 +15,28 @@ if TYPE_CHECKING:
     from meshc_compiler.pipeline import CompileResult
 
 
-def compile_paths(paths: tuple[str, ...]) -> CompileResult:
-    """Compile the files and directories that were named."""
+def compile_paths(paths: tuple[str, ...], overlay: str | None = None) -> CompileResult:
+    """Compile the files and directories that were named, as an overlay has them if one is given."""
     from meshc_compiler.loader import DiskReader
-    from meshc_compiler.pipeline import compile_program
+    from meshc_compiler.pipeline import NoSuchOverlayError, compile_program
 
-    return compile_program(paths, DiskReader(), today)
+    try:
+        return compile_program(paths, DiskReader(), today, overlay=overlay)
+    except NoSuchOverlayError as error:
+        from meshc_lang.suggestion import suggest
+
+        near = suggest(error.name, error.known)
+        known = f"it has {', '.join(f'`{name}`' for name in error.known)}" if error.known else "the program has none"
+        meant = f"did you mean `{near[0]}`?" if near else known
+        raise click.UsageError(f"there is no overlay `{error.name}`; {meant}") from None
+
+
+def compile_every(paths: tuple[str, ...]) -> CompileResult:
+    """Compile the files and directories that were named, by themselves and with each of their overlays."""
+    from meshc_compiler.loader import DiskReader
+    from meshc_compiler.pipeline import compile_all
+
+    return compile_all(paths, DiskReader(), today)
 
 
 def today() -> date:
@@ -30,14 +46,16 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def mesh_or_exit(paths: tuple[str, ...], reporting: Reporting, *, with_failed_checks: bool = False) -> MeshIndex:
+def mesh_or_exit(
+    paths: tuple[str, ...], reporting: Reporting, *, overlay: str | None = None, with_failed_checks: bool = False
+) -> MeshIndex:
     """Return the mesh of a program without errors; else tell the findings on standard error and end with 1.
 
     A format for programs is written to standard output. `with_failed_checks` is for verbs that only ask: a mesh whose
     assert does not hold can still be asked why. Warnings are told by `check` alone: a verb that asks something of the
     mesh answers that and nothing else.
     """
-    result = compile_paths(paths)
+    result = compile_paths(paths, overlay)
     if result.index is None or not (with_failed_checks or result.buildable):
         reporting.tell_result(result)
         raise click.exceptions.Exit(1)

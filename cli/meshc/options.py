@@ -22,6 +22,13 @@ def program_argument(function: F) -> F:
     return click.argument("program", nargs=-1, metavar="[PROGRAM]...", callback=_or_here)(function)
 
 
+def overlay_option(function: F) -> F:
+    """Add `--overlay NAME`."""
+    return click.option("--overlay", metavar="NAME", help="Take the program as this overlay of its own has it.")(
+        function
+    )
+
+
 def format_option(function: F) -> F:
     """Add `--format text|json`."""
     return click.option(

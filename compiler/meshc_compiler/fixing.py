@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from meshc_compiler.loader import Refusal, SourceReader
-from meshc_compiler.pipeline import CompileResult, compile_program
+from meshc_compiler.pipeline import CompileResult, compile_all
 from meshc_compiler.suppression import Today
 from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix, Severity
 from meshc_lang.record import dataclass
@@ -101,7 +101,7 @@ class _Fixer:
         )
 
     def _compile(self, texts: dict[str, str]) -> CompileResult:
-        return compile_program(self._paths, _Edited(self._disk, texts, self._contents), self._today)
+        return compile_all(self._paths, _Edited(self._disk, texts, self._contents), self._today)
 
     def _owned(self) -> frozenset[str]:
         """Return the files that the paths name or hold: an imported file may lie elsewhere."""

@@ -37,7 +37,7 @@ from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix
 from meshc_lang.parser import parse_request
 from meshc_lang.record import dataclass
 from meshc_lang.request import Request
-from meshc_lang.source import Span
+from meshc_lang.source import ExpandedSpan, Span
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~%!$&'()+=:@/-]*\Z")
@@ -114,7 +114,7 @@ def _missing_allow(index: MeshIndex, decision: Decision) -> Fix | None:
     return Fix(
         title=f"add `{line}`",
         applicability=Applicability.UNSAFE,
-        edits=(Edit(place, f"\n{line}"),),
+        edits=(Edit(place, f"\n{_indent(place)}{line}"),),
     )
 
 
@@ -206,8 +206,16 @@ def _place(index: MeshIndex, callee: str) -> Span | None:
         spans = [named.origin]
     if not spans:
         return None
-    last = max(spans, key=lambda span: span.sort_key)
-    return _after_statement(last)
+    # Within a template it would be added for each of its uses: behind the `use` it is said once.
+    plain = [span.uses[-1].span if isinstance(span, ExpandedSpan) and span.uses else span for span in spans]
+    return _after_statement(max(plain, key=lambda span: span.sort_key))
+
+
+def _indent(place: Span) -> str:
+    """Return the indentation of the line that ends at a place: within an overlay statements are indented."""
+    text = place.source.text
+    line = text[text.rfind("\n", 0, place.start) + 1 : place.start]
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _after_statement(span: Span) -> Span:
@@ -215,7 +223,7 @@ def _after_statement(span: Span) -> Span:
     text = span.source.text
     line_start = text.rfind("\n", 0, span.start) + 1
     at = span.end
-    if not text[line_start : span.start].lstrip().startswith(("allow", "deny", "service", "external")):
+    if not text[line_start : span.start].lstrip().startswith(("allow", "deny", "service", "external", "use")):
         closing = re.compile(r"^[ \t]*\}", re.MULTILINE).search(text, at)
         at = closing.end() if closing is not None else len(text)
     end = text.find("\n", at)

@@ -154,7 +154,7 @@ class ExpandedSpan(Span):
         notes += self.remarks
         if self.within:
             notes.append(f"overlay {self.within}")
-        return tuple(notes)
+        return tuple(dict.fromkeys(notes))
 
 
 def expanded(span: Span) -> ExpandedSpan:

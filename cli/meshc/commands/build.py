@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meshc.options import finding_options, findings_format_option, program_argument
+from meshc.options import finding_options, findings_format_option, overlay_option, program_argument
 
 if TYPE_CHECKING:
     from meshc_backends.build import BuildResult
@@ -35,6 +35,7 @@ def _targets(context: click.Context, parameter: click.Parameter, value: tuple[st
 
 @click.command("build")
 @program_argument
+@overlay_option
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build"), show_default=True, help="The bundle.")
 @click.option(
     "--target",
@@ -57,6 +58,7 @@ def _targets(context: click.Context, parameter: click.Parameter, value: tuple[st
 @finding_options
 def command(
     program: tuple[str, ...],
+    overlay: str | None,
     out: Path,
     targets: tuple[str, ...],
     authority: Path,
@@ -76,7 +78,7 @@ def command(
     from meshc.reporting import Reporting
 
     reporting = Reporting.of(format_, fail_level, strict, max_errors, verbose)
-    result = build_program(program, targets, out, authority, reporting)
+    result = build_program(program, targets, out, authority, reporting, overlay)
     if not result.written or reporting.form != "text":
         reporting.tell(result.diagnostics)
     elif not quiet:

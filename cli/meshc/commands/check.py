@@ -7,16 +7,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meshc.options import finding_options, findings_format_option, program_argument, require_watchable, watch_option
+from meshc.options import (
+    finding_options,
+    findings_format_option,
+    overlay_option,
+    program_argument,
+    require_watchable,
+    watch_option,
+)
 
 if TYPE_CHECKING:
     from meshc.reporting import Reporting
-    from meshc_compiler.ir.mesh import Mesh
     from meshc_compiler.pipeline import CompileResult
 
 
 @click.command("check")
 @program_argument
+@overlay_option
 @findings_format_option
 @finding_options
 @click.option("--fix", is_flag=True, help="Apply the fixes that are safe, and tell what remains.")
@@ -25,6 +32,7 @@ if TYPE_CHECKING:
 @watch_option
 def command(
     program: tuple[str, ...],
+    overlay: str | None,
     format_: str,
     fail_level: str,
     strict: bool,
@@ -35,13 +43,15 @@ def command(
     diff: bool,
     watch: bool,
 ) -> None:
-    """Find every mistake in a program, and prove its asserts.
+    """Find every mistake in a program, and prove its asserts: by itself, and with each of its overlays.
 
     Exit status: 0 clean, 1 findings (errors; with --strict warnings too).
     """
-    from meshc.compiling import compile_paths
+    from meshc.compiling import compile_every, compile_paths
     from meshc.reporting import Reporting
 
+    if overlay is not None and (fix or diff):
+        raise click.UsageError("fixes are made in the program and all its overlays: leave out `--overlay`")
     if unsafe and not (fix or diff):
         raise click.UsageError("`--unsafe` goes with `--fix` or `--diff`")
     if diff and format_ != "text":
@@ -49,13 +59,17 @@ def command(
     if watch:
         require_watchable(format_, *(["--fix"] if fix else []), *(["--diff"] if diff else []))
     reporting = Reporting.of(format_, fail_level, strict, max_errors, verbose, one_line=watch)
+
+    def run() -> CompileResult:
+        return compile_every(program) if overlay is None else compile_paths(program, overlay)
+
     if watch:
         from meshc.watching import watch_program
 
-        watch_program(program, lambda: compile_paths(program), lambda result: _tell(result, reporting), reporting)
+        watch_program(program, run, lambda result: _tell(result, reporting), reporting)
     if fix or diff:
         raise click.exceptions.Exit(_fix(program, reporting, unsafe=unsafe, diff=diff))
-    raise click.exceptions.Exit(_tell(compile_paths(program), reporting))
+    raise click.exceptions.Exit(_tell(run(), reporting))
 
 
 def _fix(program: tuple[str, ...], reporting: Reporting, *, unsafe: bool, diff: bool) -> int:
@@ -78,16 +92,22 @@ def _tell(result: CompileResult, reporting: Reporting, *notes: str) -> int:
     note = ", ".join(filter(None, (*notes, f"{silent:,} suppressed" if silent else "")))
     reporting.tell_result(result, sys.stdout, note)
     if reporting.form == "text" and result.index is not None and not result.diagnostics:
-        click.echo(_clean(result.index.mesh) + (f" ({note})" if note else ""))
+        click.echo(_clean(result) + (f" ({note})" if note else ""))
     return reporting.status(result.diagnostics)
 
 
-def _clean(mesh: Mesh) -> str:
+def _clean(result: CompileResult) -> str:
     from meshc.render.count import counted
 
+    mesh = result.mesh
+    if mesh is None:
+        return ""
     parts = [
         counted(len(mesh.services), "service"),
         counted(len(mesh.rules), "rule"),
         counted(len(mesh.assertions), "assert") + " proved",
     ]
-    return f"mesh {mesh.name}: " + ", ".join(parts) + "; no findings"
+    if result.overlays:
+        parts.append(counted(len(result.overlays), "overlay"))
+    name = mesh.name if mesh.overlay is None else f"{mesh.name}, overlay {mesh.overlay}"
+    return f"mesh {name}: " + ", ".join(parts) + "; no findings"

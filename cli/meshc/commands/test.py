@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meshc.options import findings_format_option, program_argument, require_watchable, watch_option
+from meshc.options import findings_format_option, overlay_option, program_argument, require_watchable, watch_option
 
 if TYPE_CHECKING:
     from meshc.reporting import Reporting
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("test")
 @program_argument
+@overlay_option
 @findings_format_option
 @click.option("--quiet", "-q", is_flag=True, help="Show only the cases that fail.")
 @click.option(
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
     help="Run only cases with TEXT in their test's name or request, or at FILE:LINE; may be given again.",
 )
 @watch_option
-def command(program: tuple[str, ...], format_: str, quiet: bool, chosen: tuple[str, ...], watch: bool) -> None:
+def command(
+    program: tuple[str, ...],
+    overlay: str | None,
+    format_: str,
+    quiet: bool,
+    chosen: tuple[str, ...],
+    watch: bool,
+) -> None:
     """Run the test blocks of a program against the meaning of its policy.
 
     Exit status: 0 if every case is as expected, 1 if one is not or the program has errors, 2 if --filter leaves none.
@@ -40,7 +48,7 @@ def command(program: tuple[str, ...], format_: str, quiet: bool, chosen: tuple[s
     reporting = Reporting.of(format_, one_line=watch)
 
     def run() -> CompileResult:
-        return compile_paths(program)
+        return compile_paths(program, overlay)
 
     if watch:
         from meshc.watching import watch_program

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from meshc.options import program_argument
+from meshc.options import overlay_option, program_argument
 
 
 @click.command("up")
 @program_argument
+@overlay_option
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -24,7 +25,7 @@ from meshc.options import program_argument
     help="Logs, and while the mesh runs its keys.",
 )
 @click.option("--logs", is_flag=True, help="Show the logs as they are written.")
-def command(program: tuple[str, ...], config: Path | None, run_dir: Path, logs: bool) -> None:
+def command(program: tuple[str, ...], overlay: str | None, config: Path | None, run_dir: Path, logs: bool) -> None:
     r"""Run the whole mesh on this machine, until Ctrl-C.
 
     Every workload gets a sidecar with mutual TLS; where you name no workload of your own in up.toml, a small stand-in
@@ -45,7 +46,7 @@ def command(program: tuple[str, ...], config: Path | None, run_dir: Path, logs: 
     from meshc.local_mesh.session import run_until_stopped
     from meshc.reporting import Reporting
 
-    index = mesh_or_exit(program, Reporting())
+    index = mesh_or_exit(program, Reporting(), overlay=overlay)
     first = Path(program[0])
     file = config or (first if first.is_dir() else first.parent) / "up.toml"
     if config is not None and not config.exists():

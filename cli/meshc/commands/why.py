@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from meshc.options import DEFAULT_PROGRAM, format_option
+from meshc.options import DEFAULT_PROGRAM, format_option, overlay_option
 
 STDIN = "-"
 
@@ -14,8 +14,9 @@ STDIN = "-"
 @click.command("why")
 @click.argument("words", nargs=-1, metavar="[PROGRAM] REQUEST...")
 @click.option("--verbose", is_flag=True, help="Show overridden settings too: what more general scopes state.")
+@overlay_option
 @format_option
-def command(words: tuple[str, ...], verbose: bool, format_: str) -> None:
+def command(words: tuple[str, ...], verbose: bool, overlay: str | None, format_: str) -> None:
     """Explain what becomes of a request: the rules that decide, the route, each setting and where it is stated.
 
     A REQUEST is written as in a test block: 'web -> api GET /v1/orders/42 {x-beta: "1"}'. `-` reads requests from
@@ -33,6 +34,6 @@ def command(words: tuple[str, ...], verbose: bool, format_: str) -> None:
         raise click.UsageError("give a request, such as 'web -> api GET /', or `-` for standard input")
     if STDIN in requests and len(requests) > 1:
         raise click.UsageError("`-` stands alone: it is standard input")
-    index = mesh_or_exit(program, Reporting(), with_failed_checks=True)
+    index = mesh_or_exit(program, Reporting(), overlay=overlay, with_failed_checks=True)
     answer = answer_stream(index, sys.stdin.buffer, format_, verbose=verbose) if requests == (STDIN,) else None
     raise click.exceptions.Exit(answer_all(index, requests, format_, verbose=verbose) if answer is None else answer)

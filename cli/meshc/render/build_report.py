@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def build_report(out: Path, result: BuildResult, terminal: Terminal) -> str:
     """Return what was written, what changed, what was added unasked, and what the targets do not carry."""
     head = terminal.paint(f"wrote {terminal.safe(str(out))}", Ink.STRONG)
+    head += "" if result.overlay is None else terminal.safe(f" (overlay {result.overlay})")
     lines = [f"{head}: {counted(result.files, 'file')} for {', '.join(result.targets)} ({_difference(result)})"]
     if result.added:
         lines.append(f"added {' and '.join(result.added)}, which kubernetes needs")

@@ -44,7 +44,7 @@ class ExplanationRenderer:
         self._index = index
         self._verbose = verbose
         self._terminal = terminal
-        self._spans: dict[tuple[int, int, int], Json | None] = {}
+        self._spans: dict[tuple[int, int, int, tuple[str, ...]], Json | None] = {}
 
     def as_json(self, explanation: Explanation) -> Json:
         """Return an explanation by the contract; weights and shares are percents, times milliseconds."""
@@ -121,7 +121,7 @@ class ExplanationRenderer:
         for name, value, scope, origin in settings_rows(explanation.settings):
             if says_nothing(name, explanation.settings):
                 continue
-            yield f"{name} {value}", f"{_place(origin)} ({scope})"
+            yield f"{name} {value}", _place(origin, scope)
         for limit in decision.limits:
             per = f" per header {limit.per_header}" if limit.per_header else ""
             rate = print_rate(limit.amount, limit.seconds)
@@ -132,7 +132,7 @@ class ExplanationRenderer:
             yield health_text(decision.health), _place(decision.health.origin)
         if self._verbose:
             for name, value, scope, origin in overridden_rows(self._index, decision):
-                yield f"overridden: {name} {value}", f"{_place(origin)} ({scope})"
+                yield f"overridden: {name} {value}", _place(origin, scope)
 
     def _overridden_json(self, explanation: Explanation) -> Json:
         if not self._verbose:
@@ -155,7 +155,7 @@ class ExplanationRenderer:
     def _span(self, span: Span | None) -> Json | None:
         if span is None:
             return None
-        key = (id(span.source), span.start, span.end)
+        key = (id(span.source), span.start, span.end, span.notes)
         if key not in self._spans:
             self._spans[key] = span_json(span)
         return self._spans[key]
@@ -169,5 +169,8 @@ def _answer_json(answer: Answer) -> Json:
     return {"redirect": answer.location} if isinstance(answer, Redirect) else {"respond": answer.status}
 
 
-def _place(span: Span | None) -> str:
-    return "" if span is None else str(span)
+def _place(span: Span | None, scope: str = "") -> str:
+    if span is None:
+        return ""
+    notes = (*([scope] if scope else ()), *span.notes)
+    return f"{span} ({', '.join(notes)})" if notes else str(span)

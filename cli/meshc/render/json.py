@@ -33,6 +33,7 @@ def span_json(span: Span | None) -> Json | None:
         "column": first.column,
         "end_line": last.line,
         "end_column": last.column,
+        **({"notes": list(span.notes)} if span.notes else {}),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from meshc_lang.source import Span
+from meshc_lang.source import Span, expanded
 from meshc_lang.tree.node import Name
 from meshc_lang.tree.value import Block, Integer, Pair, Path, Switch, Value
 
@@ -35,10 +35,17 @@ def with_entry(block: Block, path: tuple[Name, ...], value: Value, span: Span) -
     else:
         inner = (_unfolded(key.text, old) if old is not None else None) or Block(span=span, pairs=())
         made = with_entry(inner, tuple(rest), value, span)
-        new = Pair(span=span, key=key, value=made) if old is None else dataclasses.replace(old, value=made)
+        new = Pair(span=span, key=key, value=made) if old is None else _changed(old, made, span)
     if old is None:
         return dataclasses.replace(block, pairs=(*block.pairs, new))
     return dataclasses.replace(block, pairs=tuple(new if pair is old else pair for pair in block.pairs))
+
+
+def _changed(pair: Pair, value: Value, by: Span) -> Pair:
+    """Return an entry with another block, whose span says where a part of it was changed."""
+    span = expanded(pair.span)
+    remarks = (*span.remarks, f"changed at {by}", f"overlay {by.overlay}")
+    return dataclasses.replace(pair, value=value, span=dataclasses.replace(span, remarks=remarks))
 
 
 def without_entry(block: Block, path: tuple[Name, ...]) -> Block:
