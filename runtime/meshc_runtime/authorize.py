@@ -36,7 +36,7 @@ class Authorizer:
         by_caller: dict[str | None, list[Matcher[Decision]]] = {None: []}
         listed = list(rules)
         for rule in listed:
-            for caller in rule.callers or ():
+            for caller in (*(rule.callers or ()), *(rule.except_callers or ())):
                 by_caller.setdefault(caller, [])
         for order, rule in enumerate(listed):
             matcher = Matcher(
@@ -50,7 +50,7 @@ class Authorizer:
                 ),
             )
             counted = by_caller.keys() if rule.callers is None else set(rule.callers)
-            for key in counted:
+            for key in counted - set(rule.except_callers or ()):
                 by_caller[key].append(matcher)
         self._others = RequestIndex(by_caller.pop(None))
         self._callers = {caller: RequestIndex(matchers) for caller, matchers in by_caller.items()}

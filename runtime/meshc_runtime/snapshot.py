@@ -160,13 +160,14 @@ Condition = Annotated[
 class AuthorizationRule(_Part):
     """One grant or refusal: these callers, these methods (null: any), this path (null: any), this condition.
 
-    `callers` null means every caller with a verified identity of the trust domain. `id` is stable between builds;
-    access log and metrics name the deciding rule by it.
+    `callers` null means every caller with a verified identity of the trust domain, but those in `except_callers`.
+    `id` is stable between builds; access log and metrics name the deciding rule by it.
     """
 
     id: Name
     effect: Effect
     callers: tuple[SpiffeUri, ...] | None
+    except_callers: tuple[SpiffeUri, ...] | None = None
     methods: tuple[Method, ...] | None = None
     path: PathPattern | None = None
     condition: Condition | None = None

@@ -67,6 +67,7 @@ RULES = st.lists(
     st.tuples(
         st.sampled_from(["allow", "allow", "deny"]),
         st.one_of(st.none(), st.lists(st.sampled_from(CALLERS[:2]), max_size=2).map(tuple)),
+        st.one_of(st.none(), st.lists(st.sampled_from(CALLERS), max_size=2).map(tuple)),
         METHODS,
         PATTERNS,
         st.one_of(st.none(), CONDITIONS),
@@ -74,8 +75,16 @@ RULES = st.lists(
     max_size=8,
 ).map(
     lambda rules: [
-        AuthorizationRule(id=f"r{n}", effect=effect, callers=callers, methods=methods, path=path, condition=condition)  # type: ignore[arg-type]
-        for n, (effect, callers, methods, path, condition) in enumerate(rules)
+        AuthorizationRule(
+            id=f"r{n}",
+            effect=effect,
+            callers=callers,
+            except_callers=besides,
+            methods=methods,
+            path=path,
+            condition=condition,
+        )
+        for n, (effect, callers, besides, methods, path, condition) in enumerate(rules)
     ]
 )
 PATHS = st.lists(st.sampled_from(["a", "b", "7", "x-1"]), max_size=4).map(lambda parts: "/" + "/".join(parts))
@@ -130,6 +139,7 @@ def test_index_decides_as_reading_the_rules_one_by_one(
         rule
         for rule in rules
         if (rule.callers is None or caller in rule.callers)
+        and caller not in (rule.except_callers or ())
         and (rule.methods is None or method in rule.methods)
         and path_holds(rule.path, path)
         and holds(rule.condition, headers)

@@ -10,6 +10,7 @@ from meshc_compiler.ir.caller import includes
 from meshc_compiler.ir.match import (
     AllOf,
     AnyOf,
+    CallerIn,
     Condition,
     HeaderOneOf,
     HeaderPresent,
@@ -285,6 +286,8 @@ def _collect(condition: Condition | None, values: dict[str, set[str]]) -> None:
                 _collect(operand, values)
         case Not(operand):
             _collect(operand, values)
+        case CallerIn():
+            pass  # every request is made by every caller
 
 
 def _holds(condition: Condition | None, headers: Headers) -> bool:
@@ -302,6 +305,8 @@ def _holds(condition: Condition | None, headers: Headers) -> bool:
             return any(_holds(operand, headers) for operand in operands)
         case Not(operand):
             return not _holds(operand, headers)
+        case CallerIn():
+            return True
         case _:
             raise AssertionError(f"the trial has no requests for {condition}")
 

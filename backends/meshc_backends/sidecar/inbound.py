@@ -33,6 +33,7 @@ def authorization_rules(rules: Iterable[Rule]) -> tuple[out.AuthorizationRule, .
             id=own_id,
             effect=rule.effect.value,
             callers=_callers(rule.callers),
+            except_callers=_except_callers(rule.callers),
             **match_fields(rule.match),
         )
         for own_id, rule in with_own_ids(rules)
@@ -94,7 +95,11 @@ def _callers(callers: Callers) -> tuple[str, ...] | None:
     match callers:
         case TheseCallers(ids):
             return tuple(map(str, ids))
-        case AnyCaller(()):
+        case AnyCaller():
             return None
-        case AnyCaller() | PlaintextCaller():
+        case PlaintextCaller():
             raise NotCarriedError(callers)
+
+
+def _except_callers(callers: Callers) -> tuple[str, ...] | None:
+    return tuple(map(str, callers.besides)) if isinstance(callers, AnyCaller) and callers.besides else None

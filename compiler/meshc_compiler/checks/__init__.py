@@ -14,6 +14,7 @@ from meshc_compiler.checks.end_user import check_end_user_rules
 from meshc_compiler.checks.folded_path import check_folded_paths
 from meshc_compiler.checks.health import check_health
 from meshc_compiler.checks.identity import check_shared_identities, check_trust_domain
+from meshc_compiler.checks.impossible_guard import check_impossible_guards
 from meshc_compiler.checks.limit import check_limits
 from meshc_compiler.checks.mirror import check_mirrors
 from meshc_compiler.checks.plaintext import check_denies_of_any, check_plaintext_allows
@@ -35,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
     check_trust_domain,
     check_unreachable_services,
     check_universal_allows,
+    check_impossible_guards,
     check_dead_allows,
     check_redundant_allows,
     check_useless_denies,

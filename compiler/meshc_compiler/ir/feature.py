@@ -10,8 +10,21 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import assert_never
 
+from meshc_compiler.ir.condition import Question, questions
+from meshc_compiler.ir.match import (
+    AttributeKind,
+    AttributeMatches,
+    AttributeOneOf,
+    AttributePresent,
+    CallerIn,
+    HeaderMatches,
+    HeaderOneOf,
+    HeaderPresent,
+    RequestMatch,
+)
 from meshc_compiler.ir.mesh import Mesh
 from meshc_compiler.ir.objective import Objective
+from meshc_compiler.ir.policy import LimitKeyKind
 from meshc_compiler.ir.route import Redirect, Respond, Route
 from meshc_compiler.ir.setting import (
     SETTING_FIELDS,
@@ -56,6 +69,11 @@ class Feature(StrEnum):
     TLS_CA = "roots of an external's own"
     TLS_NAMES = "other names in an external's certificate"
     OBJECTIVE = "objectives"
+    HEADER_PATTERN = "expressions in conditions on headers"
+    QUERY = "conditions on the query"
+    COOKIE = "conditions on cookies"
+    END_USER = "tokens of end users"
+    LIMIT_KEY = "limits by what is no header"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +102,7 @@ def _asked(mesh: Mesh) -> Iterator[Asked]:
         yield from _of_route(route)
     for mirror in mesh.mirrors:
         yield _of_mirror(mirror)
+        yield from _of_match(mirror.match, f"`{mirror.id}`", mirror.origin)
     for fault in mesh.faults:
         yield _of_fault(fault)
     for service in mesh.services:
@@ -92,6 +111,13 @@ def _asked(mesh: Mesh) -> Iterator[Asked]:
         yield from _of_external(external)
     for objective in mesh.objectives:
         yield _of_objective(objective)
+    for rule in mesh.rules:
+        yield from _of_match(rule.match, f"`{rule.id}`", rule.origin)
+    for issuer in mesh.token_issuers:
+        yield Asked(feature=Feature.END_USER, what=f"`jwt {issuer.name}`", origin=issuer.origin)
+    for limit in mesh.limits:
+        if limit.per is not None and limit.per.kind is not LimitKeyKind.HEADER:
+            yield Asked(feature=Feature.LIMIT_KEY, what=f"`{limit.id}`", origin=limit.origin)
 
 
 def _all_settings(mesh: Mesh) -> Iterator[Settings]:
@@ -166,9 +192,37 @@ _BALANCES = {
 }
 
 
+def _of_match(match: RequestMatch, what: str, origin: Span | None) -> Iterator[Asked]:
+    """Yield what a condition asks for. Who calls, every target tells: the slices name callers in place of `from`."""
+    for question in questions(match.condition):
+        feature = _of_question(question)
+        if feature is not None:
+            yield Asked(feature=feature, what=what, origin=origin)
+
+
+def _of_question(question: Question) -> Feature | None:
+    match question:
+        case HeaderPresent() | HeaderOneOf() | CallerIn():
+            return None
+        case HeaderMatches():
+            return Feature.HEADER_PATTERN
+        case AttributePresent() | AttributeOneOf() | AttributeMatches():
+            return _ATTRIBUTES[question.kind]
+        case _:
+            assert_never(question)
+
+
+_ATTRIBUTES = {
+    AttributeKind.QUERY: Feature.QUERY,
+    AttributeKind.COOKIE: Feature.COOKIE,
+    AttributeKind.CLAIM: Feature.END_USER,
+}
+
+
 def _of_route(route: Route) -> Iterator[Asked]:
     for rule in route.rules:
         what = f"the rule `{rule.id}` of `{route.service}`"
+        yield from _of_match(rule.match, what, rule.origin)
         match rule.answer:
             case None:
                 if any(destination.version is not None for destination in rule.destinations):

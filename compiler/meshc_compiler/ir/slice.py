@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from meshc_compiler.ir.caller import includes
+from meshc_compiler.ir.caller import PlaintextCaller, includes
 from meshc_compiler.ir.condition import is_about_callers, settled_for, split_by_caller
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import MeshIndex
@@ -108,8 +108,8 @@ def slice_of(index: MeshIndex, workload: Workload) -> WorkloadSlice:
             service=service,
             port=port,
             rules=rules_by_caller(index, service.name, port.number),
-            limits=index.limits_of(service.name, port.number),
-            faults=index.faults_of(service.name, port.number),
+            limits=tuple(limit for limit in index.limits_of(service.name, port.number) if _applies(index, limit)),
+            faults=tuple(fault for fault in index.faults_of(service.name, port.number) if _applies(index, fault)),
             settings=index.settings("", service.name, port.number, None),
             longest_idle_ns=_longest_idle(index, service, port),
         )
@@ -152,6 +152,8 @@ def rules_by_caller(index: MeshIndex, callee: str, port: int) -> tuple[Rule, ...
     """
     split: list[Rule] = []
     for rule in index.rules_of(callee, port):
+        if not _applies(index, rule):
+            continue
         condition = rule.match.condition
         if condition is None or not is_about_callers(condition):
             split.append(rule)
@@ -161,6 +163,11 @@ def rules_by_caller(index: MeshIndex, callee: str, port: int) -> tuple[Rule, ...
                 for callers, rest in split_by_caller(rule.callers, condition)
             ]
     return tuple(split)
+
+
+def _applies(index: MeshIndex, part: Rule | Limit | Fault) -> bool:
+    """Tell whether any caller can meet it: where mutual TLS is a must, what is said of plaintext is about nobody."""
+    return not isinstance(part.callers, PlaintextCaller) or index.takes_plaintext(part.callee)
 
 
 def match_by(caller: Workload, match: RequestMatch) -> RequestMatch | None:

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from meshc_compiler.finding import Findings
+from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.mesh import INGRESS
 from meshc_compiler.ir.route import RouteRule
-from meshc_compiler.ir.workload import Protocol, ServicePort
+from meshc_compiler.ir.workload import ServicePort
+from meshc_compiler.space.callee_space import is_rpc
+from meshc_compiler.space.caller_classes import CallerClasses, identities_asked
 from meshc_compiler.space.request_space import Box, Nothing, RequestSpace, Undecided, Witness, build_space
-from meshc_lang.codes import routing
+from meshc_lang.codes import routing, units
 from meshc_lang.diagnostic import Applicability, Edit, Fix, Label
 from meshc_lang.request import Request
 from meshc_lang.source import Span
@@ -28,11 +31,13 @@ def order_rules(
     declarations: Mapping[str, RuleDecl],
     findings: Findings,
     caller: str = INGRESS,
+    identities: Mapping[str, SpiffeId] | None = None,
 ) -> tuple[RouteRule, ...]:
     """Return the rules with `yields_to`, ordered so that the first that matches is the one that wins.
 
     Of two rules that overlap the one that is strictly contained wins, unless one says `over` the other. An overlap that
-    neither decides is an error with a request (made by `caller`), as is a circle.
+    neither decides is an error with a request, as is a circle. It is made by `caller`, or by another out of
+    `identities` (by name) where rules ask who calls.
     """
     rules = tuple(sorted(rules, key=lambda rule: rule.id))
     if len(rules) > MOST_RULES:
@@ -42,7 +47,7 @@ def order_rules(
         )
         findings.add(routing.TOO_MANY_ROUTES, message, span, subject=f"route {service}")
         return rules
-    order = _Precedence(service, port, rules, declarations, findings, caller)
+    order = _Precedence(service, port, rules, declarations, findings, caller, identities or {})
     order.compare()
     return order.sorted()
 
@@ -58,9 +63,12 @@ class _Precedence:
         declarations: Mapping[str, RuleDecl],
         findings: Findings,
         caller: str,
+        identities: Mapping[str, SpiffeId],
     ) -> None:
         self._service = service
         self._caller = caller
+        self._identities = identities
+        self._callers = CallerClasses(identities_asked(rule.match for rule in rules))
         self._port = port
         self._rules = rules
         self._declarations = [declarations[rule.id] for rule in rules]
@@ -81,7 +89,7 @@ class _Precedence:
                 for loser in numbers.get(name.text, ()):
                     self._stated.add((number, loser))
                     self._winners[loser].add(number)
-        self._space = build_space(rule.match for rule in self._rules)
+        self._space = build_space((rule.match for rule in self._rules), self._callers)
         if self._space is not None:
             self._boxes = [self._space.boxes(rule.match) for rule in self._rules]
         open_pairs: list[tuple[int, int, bool]] = []
@@ -100,9 +108,12 @@ class _Precedence:
         both = space.intersection(a, b)
         if not both:
             return
-        if isinstance(space.example(both), Undecided):
-            open_pairs.append((left, right, False))
-            return
+        match space.example(both):
+            case Nothing():
+                return
+            case Undecided():
+                open_pairs.append((left, right, False))
+                return
         left_only = space.example(space.difference(a, b))
         right_only = space.example(space.difference(b, a))
         match left_only, right_only:
@@ -153,16 +164,29 @@ class _Precedence:
             )
 
     def _request(self, witness: Witness) -> Request:
-        rpc = self._port.protocol is Protocol.GRPC
         return Request(
-            caller=self._caller,
+            caller=self._name_of(witness.caller),
             callee=self._service,
             port=self._port.name,
-            protocol="rpc" if rpc and witness.method == "POST" and witness.path.count("/") == 2 else "http",
+            protocol="rpc" if is_rpc(self._port, witness) else "http",
             method=witness.method,
             path=witness.path,
+            query=witness.query,
             headers=witness.headers,
+            claims=witness.claims,
         )
+
+    def _name_of(self, number: int) -> str:
+        """Return the name of a caller of a class: of the others the usual one, if no rule names it."""
+        named = self._callers.named
+        names = {identity: name for name, identity in self._identities.items()}
+        if number < len(named):
+            return names.get(named[number], str(named[number]))
+        others = (name for name, identity in self._identities.items() if not self._callers.is_named(identity))
+        own = self._identities.get(self._caller)
+        if own is None or not self._callers.is_named(own):
+            return self._caller
+        return next(others, str(SpiffeId.of_workload(own.trust_domain, "default", "somebody-else")))
 
     def _fixes(self, left: int, right: int) -> tuple[Fix, ...]:
         """Return the two ways to decide: each rule `over` the other."""
@@ -250,7 +274,18 @@ class _Precedence:
         """Tell of a rule all of whose requests others take."""
         space, own = self._space, self._boxes[number]
         winners = sorted(self._winners[number])
-        if space is None or own is None or not winners:
+        declaration = self._declarations[number]
+        if space is None or own is None:
+            return
+        if declaration.guard is not None and isinstance(space.example(own), Nothing):
+            self._findings.add(
+                units.IMPOSSIBLE_GUARD,
+                f"no request meets this guard, so the rule of `{self._service}` sends nothing anywhere",
+                declaration.guard.span,
+                subject=f"route {self._service}",
+            )
+            return
+        if not winners:
             return
         taken = [box for winner in winners for box in self._boxes[winner] or ()]
         if isinstance(space.example(space.difference(own, taken)), Nothing):
@@ -258,7 +293,7 @@ class _Precedence:
             self._findings.add(
                 routing.UNREACHABLE_ROUTE,
                 f"no request reaches this rule of `{self._service}`: others win over it for all that it matches",
-                _matched(self._declarations[number]),
+                _matched(declaration),
                 related=tuple(
                     Label(span, "wins over it") for span in sorted(spans, key=lambda span: span.sort_key)[:3]
                 ),

@@ -79,6 +79,8 @@ class RouteBook:
         """
         for service, rule in self._overs:
             self._check_over(service, rule)
+        workloads = (self._landscape.ingress, *self._landscape.workloads.values())
+        identities = {workload.name: workload.spiffe_id for workload in workloads}
         routes = []
         for key in sorted(self._drafts):
             draft = self._drafts[key]
@@ -87,7 +89,9 @@ class RouteBook:
             caller = callers.get(draft.service.name, INGRESS)
             declarations = {rule.id: declaration for rule, declaration in draft.rules}
             rules = tuple(rule for rule, _ in draft.rules)
-            ordered = order_rules(draft.service.name, draft.port, rules, declarations, self._findings, caller)
+            ordered = order_rules(
+                draft.service.name, draft.port, rules, declarations, self._findings, caller, identities
+            )
             routes.append(Route(service=draft.service.name, port=draft.port.number, rules=ordered))
         return tuple(routes)
 

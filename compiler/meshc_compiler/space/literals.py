@@ -32,6 +32,8 @@ from meshc_lang.record import dataclass, field
 HEADER = "header"
 
 _ANY = Subject.VALUE.value.all
+_NEVER_IN_HEADERS = frozenset("\r\n\0")
+"""RFC 9110 §5.5."""
 _PRINTABLE = frozenset(map(chr, range(0x20, 0x7F)))
 _COOKIE_OCTETS = _PRINTABLE - frozenset(' ",;\\')
 """RFC 6265 §4.1.1."""
@@ -44,9 +46,9 @@ _TRIMMED: Regex = Choice((Sequence(()), _NO_SPACE, Sequence((_NO_SPACE, Repeat(C
 _SOMETHING: Regex = Repeat(Characters(_ANY), 1, None)
 
 _POSSIBLE = {
-    HEADER: _ANY - {","},
+    HEADER: _ANY - _NEVER_IN_HEADERS - {","},
     AttributeKind.QUERY: _ANY,
-    AttributeKind.COOKIE: _ANY - {";"},
+    AttributeKind.COOKIE: _ANY - _NEVER_IN_HEADERS - {";"},
     AttributeKind.CLAIM: _ANY,
 }
 """The letters of which a value of each kind can consist at all: what cannot be found among them is not there."""

@@ -140,6 +140,19 @@ INVALID_ATTRIBUTE = Code(
     good=_SHOP + 'allow web -> api : GET /** if cookie "beta" == "1"\n',
 )
 
+IMPOSSIBLE_GUARD = Code(
+    id="MSH212",
+    name="impossible-guard",
+    severity=Severity.ERROR,
+    summary="a guard that no request can meet",
+    why=(
+        "The conditions contradict each other, or never hold of the callers in front of the `->`. An allow with such a "
+        "guard opens nothing, a deny closes nothing, and a rule of a route is never taken."
+    ),
+    bad=_SHOP + 'allow web -> api : GET /** if query "beta" == "1" and not query "beta" present\n',
+    good=_SHOP + 'allow web -> api : GET /** if query "beta" == "1" and not query "alpha" present\n',
+)
+
 NOT_IN_THIS_VERSION = Code(
     id="MSH290",
     name="not-in-this-version",

@@ -13,10 +13,23 @@ import pytest
 from meshc_backends.build import BuildInput, build
 from meshc_backends.feature_refusal import carriers
 from meshc_backends.registry import BACKENDS, TARGETS, Target
+from meshc_compiler.ir.caller import AnyCaller, TheseCallers
 from meshc_compiler.ir.dump import mesh_digest
 from meshc_compiler.ir.feature import Feature, feature_of_setting, features
+from meshc_compiler.ir.match import (
+    AllOf,
+    AttributeKind,
+    AttributeMatches,
+    AttributeOneOf,
+    AttributePresent,
+    CallerIn,
+    Condition,
+    HeaderMatches,
+    Not,
+)
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
 from meshc_compiler.ir.objective import Objective
+from meshc_compiler.ir.policy import LimitKey, LimitKeyKind
 from meshc_compiler.ir.route import Redirect, Respond, Route, RouteRule
 from meshc_compiler.ir.setting import (
     SETTING_FIELDS,
@@ -37,7 +50,19 @@ from meshc_compiler.ir.workload import External, HealthCheck, MtlsMode, TlsOrigi
 from meshc_compiler.loader import MemoryReader
 from meshc_compiler.pipeline import compile_program
 from meshc_lang.codes.targets import TARGET_LACKS_FEATURE
-from support.ir_mesh import DOMAIN, allow, callers, http_port, match, route_rule, service, workload
+from support.ir_mesh import (
+    DOMAIN,
+    allow,
+    callers,
+    http_port,
+    limit,
+    match,
+    present,
+    route_rule,
+    service,
+    spiffe,
+    workload,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -112,6 +137,10 @@ def with_rule(rule: RouteRule) -> Mesh:
     return replace(plain_mesh(), routes=(Route(service="api", port=8080, rules=(rule,)),))
 
 
+def with_condition(condition: Condition) -> Mesh:
+    return replace(plain_mesh(), rules=(allow("web", "api", match("/**", when=condition)),))
+
+
 def answering(answer: Redirect | Respond) -> Mesh:
     return with_rule(RouteRule(id="r", name="r", match=match("/old"), destinations=(), answer=answer))
 
@@ -171,6 +200,14 @@ def asking(feature: Feature) -> Mesh:
         Feature.TLS_SERVER_NAME: with_tls(TlsOrigination(server_name="other.example")),
         Feature.TLS_CA: with_tls(TlsOrigination(ca_file="ca.pem")),
         Feature.TLS_NAMES: with_tls(TlsOrigination(names=("alt.example",))),
+        Feature.HEADER_PATTERN: with_condition(HeaderMatches("x-a", "[0-9]+")),
+        Feature.QUERY: with_condition(AttributePresent(AttributeKind.QUERY, "q")),
+        Feature.COOKIE: with_condition(Not(AttributeOneOf(AttributeKind.COOKIE, "beta", ("1",)))),
+        Feature.END_USER: with_condition(AttributeMatches(AttributeKind.CLAIM, "sub", ".+")),
+        Feature.LIMIT_KEY: replace(
+            plain_mesh(),
+            limits=(replace(limit(callers(), "api", 5), per=LimitKey(LimitKeyKind.QUERY, "user")),),
+        ),
         Feature.OBJECTIVE: replace(
             plain_mesh(), objectives=(Objective(service="api", window_ns=1, availability=999_000),)
         ),
@@ -278,3 +315,20 @@ def test_a_statement_that_stands_for_many_edges_asks_once() -> None:
 
 def test_who_carries_what_is_found_among_all_targets() -> None:
     assert carriers(Feature.RETRY) == ("envoy", "sidecar")
+
+
+@pytest.mark.parametrize("target", ["envoy", "sidecar"])
+@pytest.mark.parametrize("callers_of_rule", [AnyCaller(), TheseCallers((spiffe("web"),))], ids=["any", "web"])
+def test_who_calls_is_asked_by_every_target(
+    target: str, callers_of_rule: AnyCaller | TheseCallers, tmp_path: Path
+) -> None:
+    web = CallerIn(TheseCallers((spiffe("web"),)))
+    for condition in (web, Not(web), AllOf((present("x-a"), Not(web)))):
+        mesh = with_condition(condition)
+        rules = (replace(mesh.rules[0], callers=callers_of_rule),)
+        route = Route(
+            service="api", port=8080, rules=(route_rule("r", match("/**", when=condition), ("api", "v1", 100)),)
+        )
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        assert built(replace(mesh, rules=rules, routes=(route,)), target, folder) == []
