@@ -14,6 +14,9 @@ def page(code: Code) -> str:
     parts = [f"# {code.id} {code.name}", f"*{code.severity}* — {code.summary}", code.why]
     if code.bad:
         parts += ["Yields it:", f"```mesh\n{code.bad.strip()}\n```"]
+    for name, text in code.files:
+        language = {"mesh": "mesh", "proto": "proto"}.get(name.rpartition(".")[2], "yaml")
+        parts += [f"with `{name}` beside it:", f"```{language}\n{text.strip()}\n```"]
     if code.good:
         parts += ["Put right:", f"```mesh\n{code.good.strip()}\n```"]
     return "\n\n".join(parts) + "\n"

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from os.path import commonpath
+from typing import TYPE_CHECKING, TypeAlias
 
 from meshc_compiler.finding import Findings
-from meshc_compiler.source_reader import DiskReader, MemoryReader, Refusal, SourceReader, is_below
-from meshc_lang.codes import reading
+from meshc_compiler.source_reader import DiskReader, MemoryReader, Refusal, SourceReader, is_below, plain_path
+from meshc_lang.codes import Code, reading
 from meshc_lang.diagnostic import Diagnostic, has_errors
 from meshc_lang.parser import parse
 from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText, Span
+from meshc_lang.tree.declaration import ImportDecl
 from meshc_lang.tree.file import SourceFile
+
+if TYPE_CHECKING:
+    from meshc_compiler.importing.fact import ImportedFacts
 
 __all__ = ["DiskReader", "MemoryReader", "Parse", "Program", "Refusal", "SourceReader", "load"]
 
@@ -45,13 +50,15 @@ class Program:
 
     `lost_names` are those that statements with syntax errors seem to declare (`mesh` stands for the mesh itself), and
     `incomplete` tells that some file could not be read at all: what depends on them is not an error of its own.
-    `libraries` are the paths of files that others import: they may define more than is used.
+    `libraries` are the paths of files that others import: they may define more than is used. `imported` is what files
+    of other languages say; None where the program imports nothing.
     """
 
     files: tuple[SourceFile, ...]
     lost_names: frozenset[str] = frozenset()
     incomplete: bool = False
     libraries: frozenset[str] = frozenset()
+    imported: ImportedFacts | None = None
 
     @property
     def sources(self) -> tuple[SourceText, ...]:
@@ -71,41 +78,92 @@ def load(paths: Sequence[str], reader: SourceReader, parse: Parse = parse) -> tu
     """
     findings = Findings()
     found: dict[str, str] = {}
+    directories: list[str] = []
     for path in paths:
         given = reader.relative(path)
         if not reader.exists(given):
             findings.add(reading.NO_SUCH_FILE, f"there is no file or directory `{path}`", _nowhere(given))
         elif reader.is_directory(given):
             _find_files(given, reader, found, findings)
+            directories.append(given)
         elif (real := reader.real_path(given)) is None:
             findings.add(reading.PATH_ESCAPES, f"the link `{path}` leads nowhere, or in a circle", _nowhere(given))
         else:
             found.setdefault(real, given)
-    paths_read = sorted(found.values())
-    if len(paths_read) > MOST_FILES:
-        message = f"the program has {len(paths_read):,} files, and more than {MOST_FILES:,} are not read"
-        findings.add(reading.PROGRAM_TOO_LARGE, message, _nowhere(paths_read[0]))
-        paths_read = []
-    files = []
-    lost: set[str] = set()
-    left = LARGEST_PROGRAM
-    for path in paths_read:
-        source = _read_source(path, reader, findings)
-        if source is None:
-            continue
-        left -= len(source.text)
-        if left < 0:
-            size = f"{LARGEST_PROGRAM // 1024 // 1024} MiB"
-            message = f"the program is larger than {size} in all: `{path}` and what comes behind it are not read"
-            findings.add(reading.PROGRAM_TOO_LARGE, message, _nowhere(path))
-            break
-        file, problems = parse(source)
-        files.append(file)
-        findings.extend(problems)
-        if has_errors(problems):
-            lost.update(declared["name"] or "mesh" for declared in _DECLARATION.finditer(source.text))
+            directories.append(directory_of(given))
+    if len(found) > MOST_FILES:
+        message = f"the program has {len(found):,} files, and more than {MOST_FILES:,} are not read"
+        findings.add(reading.PROGRAM_TOO_LARGE, message, _nowhere(min(found.values())))
+        found = {}
+    shelf = FileShelf(reader, parse, findings)
+    for real, path in sorted(found.items(), key=lambda pair: pair[1]):
+        problem = shelf.add(real, path)
+        if problem is not None:
+            findings.add(problem.code, problem.message, _nowhere(path))
+            if problem.code is reading.PROGRAM_TOO_LARGE:
+                break
+    imported = None
+    if any(isinstance(statement, ImportDecl) for file in shelf.files.values() for statement in file.statements):
+        from meshc_compiler.importing.load import load_imports  # most programs import nothing
+
+        imported = load_imports(shelf, _common_directory(directories), reader, findings)
     incomplete = any(found.code.id.startswith("MSH08") for found in findings.all())
-    return Program(files=tuple(files), lost_names=frozenset(lost), incomplete=incomplete), findings.all()
+    return Program(
+        files=tuple(sorted(shelf.files.values(), key=lambda file: file.source.path)),
+        lost_names=frozenset(shelf.lost_names),
+        incomplete=incomplete or (imported is not None and imported.incomplete),
+        libraries=frozenset() if imported is None else imported.libraries,
+        imported=imported,
+    ), findings.all()
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Why a file is not part of the program."""
+
+    code: Code
+    message: str
+
+
+class FileShelf:
+    """The files of a program by their real paths, each read and parsed when it is added; all of them are bounded."""
+
+    def __init__(self, reader: SourceReader, parse: Parse, findings: Findings) -> None:
+        self._reader = reader
+        self._parse = parse
+        self._findings = findings
+        self._left = LARGEST_PROGRAM
+        self.files: dict[str, SourceFile] = {}
+        self.lost_names: set[str] = set()
+
+    def add(self, real: str, path: str) -> Unread | None:
+        """Read and parse one more file; tell why it could not be had."""
+        source = read_text(path, self._reader, LARGEST_FILE)
+        if isinstance(source, Unread):
+            return source
+        self._left -= len(source.text)
+        if self._left < 0 or len(self.files) >= MOST_FILES:
+            size = f"{LARGEST_PROGRAM // 1024 // 1024} MiB" if self._left < 0 else f"{MOST_FILES:,} files"
+            message = f"the program is larger than {size} in all: `{path}` and what comes behind it are not read"
+            return Unread(reading.PROGRAM_TOO_LARGE, message)
+        self.files[real], problems = self._parse(source)
+        self._findings.extend(problems)
+        if has_errors(problems):
+            self.lost_names.update(declared["name"] or "mesh" for declared in _DECLARATION.finditer(source.text))
+        return None
+
+
+def directory_of(path: str) -> str:
+    """Return the directory in which a file lies, as paths are written."""
+    directory, slash, _ = plain_path(path).rpartition("/")
+    return directory or ("/" if slash else ".")
+
+
+def _common_directory(directories: Sequence[str]) -> str:
+    """Return the directory below which all of these lie: that of the program."""
+    if len({path.startswith("/") for path in directories}) != 1:
+        return "."
+    return commonpath(directories) or "."
 
 
 def _find_files(root: str, reader: SourceReader, found: dict[str, str], findings: Findings) -> None:
@@ -155,22 +213,19 @@ def _find_files(root: str, reader: SourceReader, found: dict[str, str], findings
         findings.add(reading.EMPTY_PROGRAM, message, _nowhere(root))
 
 
-def _read_source(path: str, reader: SourceReader, findings: Findings) -> SourceText | None:
-    content = reader.read(path, LARGEST_FILE)
+def read_text(path: str, reader: SourceReader, largest: int) -> SourceText | Unread:
+    """Read a UTF-8 file of at most `largest` bytes."""
+    content = reader.read(path, largest)
     if isinstance(content, Refusal):
-        findings.add(reading.UNREADABLE_FILE, f"`{path}` {content.reason}", _nowhere(path))
-        return None
-    if len(content) > LARGEST_FILE:
-        message = f"`{path}` is larger than {LARGEST_FILE // 1024 // 1024} MiB"
-        findings.add(reading.FILE_TOO_LARGE, message, _nowhere(path))
-        return None
+        return Unread(reading.UNREADABLE_FILE, f"`{path}` {content.reason}")
+    if len(content) > largest:
+        return Unread(reading.FILE_TOO_LARGE, f"`{path}` is larger than {largest // 1024 // 1024} MiB")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         message = f"`{path}` is not UTF-8: byte 0x{content[error.start]:02X} in line {line}"
-        findings.add(reading.NOT_UTF8, message, _nowhere(path))
-        return None
+        return Unread(reading.NOT_UTF8, message)
     # A byte order mark says nothing about UTF-8 and would be a character of the first word.
     return SourceText(path, text.removeprefix("\ufeff"))
 

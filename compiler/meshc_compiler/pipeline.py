@@ -122,7 +122,7 @@ def compile_loaded(
     suppressions = read_suppressions(program.files, today)
     # A comment may be about what only another overlay shows: unless all were compiled, none is called unused.
     complete = base.index is not None and (every or not overlays) and all(one.index is not None for one in results)
-    silence = suppressions.apply(in_order(tuple(told.values())), complete=complete)
+    silence = suppressions.apply(in_order(_own_fixes(program, tuple(told.values()))), complete=complete)
     parts = tuple(_result(program, one, suppressions) for one in results)
     return CompileResult(
         program=program,
@@ -146,7 +146,7 @@ class _Lowered:
 
 
 def _result(program: Program, lowered: _Lowered, suppressions: Suppressions) -> CompileResult:
-    silence = suppressions.silence(lowered.diagnostics)
+    silence = suppressions.silence(_own_fixes(program, lowered.diagnostics))
     return CompileResult(
         program=program,
         mesh=None if lowered.index is None else lowered.index.mesh,
@@ -215,6 +215,19 @@ def _checked(lowered: LoweredProgram | None, found: tuple[Diagnostic, ...]) -> _
         return _Lowered(None, found)
     index = MeshIndex(lowered.mesh)
     return _Lowered(index, found + check_mesh(lowered, index))
+
+
+def _own_fixes(program: Program, diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    """Take away fixes that would write the language into a file that was imported, as a manifest."""
+    if program.imported is None:
+        return diagnostics
+    own = set(program.sources)
+    return tuple(
+        finding
+        if all(edit.span.source in own for fix in finding.fixes for edit in fix.edits)
+        else replace(finding, fixes=())
+        for finding in diagnostics
+    )
 
 
 @contextmanager

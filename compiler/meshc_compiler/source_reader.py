@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from meshc_lang.record import dataclass
+from meshc_lang.record import dataclass, field
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a path could not be read, as the end of a sentence that begins with the path."""
+    """Why a path could not be read, as the end of a sentence that begins with the path.
+
+    `outside` tells that it may not be read because of where it leads, whatever is there.
+    """
 
     reason: str
+    outside: bool = field(default=False, compare=False)
 
 
 class SourceReader(Protocol):

@@ -11,6 +11,7 @@ from meshc_compiler.loader import DiskReader, MemoryReader
 from meshc_compiler.pipeline import CompileResult, compile_all
 from meshc_lang.codes import CODES
 from meshc_lang.diagnostic import Applicability, Diagnostic, Fix
+from support.corpus import case_files
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 
@@ -20,9 +21,9 @@ def compile_files(files: dict[str, str]) -> CompileResult:
 
 
 def programs() -> dict[str, dict[str, str]]:
-    files = {f"code {code.id}": {"program.mesh": code.bad} for code in CODES.values() if code.bad}
+    files = {f"code {code.id}": {"program.mesh": code.bad, **dict(code.files)} for code in CODES.values() if code.bad}
     for case in sorted(path for path in CORPUS.iterdir() if path.is_dir()):
-        files[f"corpus {case.name}"] = {path.name: path.read_text() for path in case.glob("*.mesh")}
+        files[f"corpus {case.name}"] = case_files(case)
     return files
 
 

@@ -13,15 +13,16 @@ from meshc_compiler.loader import MemoryReader
 from meshc_compiler.pipeline import CompileResult, compile_program
 from meshc_lang.codes import CODES
 from meshc_lang.diagnostic import Applicability, Edit, Fix, Severity
+from support.corpus import case_files
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 HEAD = 'mesh shop { trust-domain: "shop.example" }\nservice web {}\nservice api { port: 80/http, versions: [v1, v2] }\n'
 
 
 def programs() -> dict[str, dict[str, str]]:
-    files = {f"code {code.id}": {"program.mesh": code.bad} for code in CODES.values() if code.bad}
+    files = {f"code {code.id}": {"program.mesh": code.bad, **dict(code.files)} for code in CODES.values() if code.bad}
     for case in sorted(path for path in CORPUS.iterdir() if path.is_dir()):
-        files[f"corpus {case.name}"] = {path.name: path.read_text() for path in case.glob("*.mesh")}
+        files[f"corpus {case.name}"] = case_files(case)
     return files
 
 

@@ -13,6 +13,8 @@ from meshc_compiler.ir.dump import dump_mesh, mesh_digest
 from meshc_compiler.ir.mesh import Mesh
 from meshc_compiler.loader import DiskReader, MemoryReader, load
 from meshc_compiler.pipeline import compile_program
+from meshc_lang.tree.declaration import ImportDecl
+from support.corpus import foreign_files
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 SOUND = sorted(path.name for path in CORPUS.iterdir() if (path / "expected" / "ir.json").exists())
@@ -21,7 +23,16 @@ SOUND = sorted(path.name for path in CORPUS.iterdir() if (path / "expected" / "i
 @cache
 def statements_of(name: str) -> tuple[str, ...]:
     program, _ = load((".",), DiskReader(CORPUS / name))
-    return tuple(statement.span.text for file in program.files for statement in file.statements)
+    statements = (statement for file in program.files for statement in file.statements)
+    return tuple(statement.span.text for statement in statements if not isinstance(statement, ImportDecl))
+
+
+@cache
+def imports_of(name: str) -> tuple[str, ...]:
+    """Return what a case imports from other languages: the paths are relative, so these lines stay where they are."""
+    program, _ = load((".",), DiskReader(CORPUS / name))
+    statements = (statement for file in program.files for statement in file.statements)
+    return tuple(one.span.text for one in statements if isinstance(one, ImportDecl) and one.kind is not None)
 
 
 def mesh_of(files: dict[str, str]) -> Mesh:
@@ -32,7 +43,8 @@ def mesh_of(files: dict[str, str]) -> Mesh:
 
 @cache
 def original(name: str) -> Mesh:
-    return mesh_of({"all.mesh": "\n".join(statements_of(name)) + "\n"})
+    text = "\n".join((*imports_of(name), *statements_of(name))) + "\n"
+    return mesh_of({**foreign_files(CORPUS / name), "all.mesh": text})
 
 
 @settings(max_examples=40)
@@ -40,8 +52,9 @@ def original(name: str) -> Mesh:
 def test_neither_order_nor_files_change_the_mesh(name: str, data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(statements_of(name)))
     cut = data.draw(st.integers(0, len(shuffled)))
-    files = {"z.mesh": "\n".join(shuffled[:cut]) + "\n", "below/a.mesh": "\n".join(shuffled[cut:]) + "\n"}
-    moved, first = mesh_of(files), original(name)
+    here = "\n".join((*shuffled[:cut], *imports_of(name))) + "\n"
+    files = {"z.mesh": here, "below/a.mesh": "\n".join(shuffled[cut:]) + "\n"}
+    moved, first = mesh_of({**foreign_files(CORPUS / name), **files}), original(name)
     assert dump_mesh(moved) == dump_mesh(first)
     assert moved == first
     assert mesh_digest(moved) == mesh_digest(first)

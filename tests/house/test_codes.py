@@ -17,9 +17,10 @@ TODAY = date(2026, 1, 1)
 ALL = sorted(CODES.values(), key=lambda code: code.id)
 
 
-def codes_of(text: str) -> list[str]:
-    """Compile a program of one file and return the codes of its findings."""
-    result = compile_all(("program.mesh",), MemoryReader({"program.mesh": text}), lambda: TODAY)
+def codes_of(text: str, files: tuple[tuple[str, str], ...] = ()) -> list[str]:
+    """Compile a program of one file, with others beside it, and return the codes of its findings."""
+    reader = MemoryReader({"program.mesh": text, **dict(files)})
+    result = compile_all(("program.mesh",), reader, lambda: TODAY)
     return [diagnostic.code.id for diagnostic in result.diagnostics]
 
 
@@ -36,9 +37,9 @@ def test_a_code_says_what_and_why(code: Code) -> None:
 # What a target cannot express comes from a build: the tests of the backends build those programs.
 @pytest.mark.parametrize("code", [code for code in ALL if code.bad and not code.id.startswith("MSH8")], ids=str)
 def test_the_bad_program_yields_the_code_and_the_good_one_does_not(code: Code) -> None:
-    assert code.id in codes_of(code.bad)
+    assert code.id in codes_of(code.bad, code.files)
     assert code.good, f"{code} has a bad program and no good one"
-    assert codes_of(code.good) == []
+    assert codes_of(code.good, code.files) == []
 
 
 @pytest.mark.parametrize("code", ALL, ids=str)

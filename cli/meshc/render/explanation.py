@@ -20,6 +20,8 @@ def code_page(code: Code, terminal: Terminal) -> str:
     parts = [head, *(_wrapped(text, width, terminal) for text in (_sentence(code.summary), code.why))]
     if code.bad:
         parts += [terminal.paint("Yields it:", Ink.STRONG), _program(code.bad, terminal)]
+    for name, text in code.files:
+        parts += [terminal.paint(f"with {name} beside it:", Ink.STRONG), _program(text, terminal)]
     if code.good:
         parts += [terminal.paint("Put right:", Ink.STRONG), _program(code.good, terminal)]
     return "\n\n".join(parts) + "\n"
@@ -54,6 +56,7 @@ def codes_document(chosen: Collection[Code]) -> str:
                 "why": code.why,
                 "bad": code.bad or None,
                 "good": code.good or None,
+                "files": dict(code.files) or None,
             }
             for code in sorted(chosen, key=lambda code: code.id)
         ]

@@ -21,6 +21,7 @@ from meshc_compiler.checks.plaintext import check_denies_of_any, check_plaintext
 from meshc_compiler.checks.redundant_allow import check_redundant_allows
 from meshc_compiler.checks.retry import check_retries
 from meshc_compiler.checks.retry_budget import check_retry_budgets
+from meshc_compiler.checks.schema import check_schemas
 from meshc_compiler.checks.subject import CheckSubject
 from meshc_compiler.checks.universal_allow import check_universal_allows
 from meshc_compiler.checks.unreachable_service import check_unreachable_services
@@ -35,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
     check_shared_identities,
     check_trust_domain,
     check_unreachable_services,
+    check_schemas,
     check_universal_allows,
     check_impossible_guards,
     check_dead_allows,

@@ -76,6 +76,10 @@ class Expander:
         self._written = Written()
         plain = [one for one in self._raw if not isinstance(one, LetDecl | TemplateDecl | UseDecl | OverlayDecl)]
         self._plain = [*plain, *self._used(self._of(UseDecl), self._written, self._findings)]
+        if program.imported is not None:
+            from meshc_compiler.importing.declare import declare  # most programs import nothing
+
+            self._plain = declare(self._plain, program.imported, self._findings)
         declared = _declared(self._plain)
         self._lets = LetTable(self._of(LetDecl), declared, self._findings, lost)
         self._resolved = tuple(self._lets.resolve(statement, self._findings) for statement in self._plain)

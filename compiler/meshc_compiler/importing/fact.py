@@ -1,4 +1,4 @@
-"""What the readers find: rpcs of a `.proto`, operations of an API, services of manifests."""
+"""What is imported: rpcs of a `.proto`, operations of an API, services of manifests; and all of it for one program."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from meshc_compiler.ir.match import PathTemplate
 from meshc_compiler.ir.workload import Probe, Protocol
 from meshc_lang.record import dataclass, field
 from meshc_lang.source import Span
+from meshc_lang.tree.declaration import ImportDecl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +56,14 @@ class FoundPort:
 class FoundService:
     """A service of the mesh as manifests describe it; without ports, a workload that only calls.
 
-    `account` is None where its pods run under the namespace's `default`, which tells nobody apart.
+    `account` is None where no pods are found, or where they run under the namespace's `default`, which tells nobody
+    apart (`shares_account`).
     """
 
     name: str
     namespace: str
     account: str | None
+    shares_account: bool
     selector: tuple[tuple[str, str], ...]
     labels: tuple[tuple[str, str], ...]
     versions: tuple[str, ...]
@@ -68,3 +71,27 @@ class FoundService:
     ports: tuple[FoundPort, ...]
     probes: tuple[Probe, ...]
     span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedSchema:
+    """What one `import proto` or `import openapi` brings: one of the two is empty."""
+
+    declaration: ImportDecl
+    services: tuple[RpcService, ...] = ()
+    operations: tuple[ApiOperation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedFacts:
+    """What the program's imports of other languages say.
+
+    `manifests` are the statements by which `services` came in. `libraries` are the paths of the files of the language
+    that are imported. `incomplete` tells that some file could not be read: any name may be declared in it.
+    """
+
+    manifests: tuple[ImportDecl, ...]
+    services: tuple[FoundService, ...]
+    schemas: tuple[ImportedSchema, ...]
+    libraries: frozenset[str] = frozenset()
+    incomplete: bool = False

@@ -154,12 +154,14 @@ def _service(
         label = Label(other.span, f"`{other.name}` is found here")
         findings.add(names.NOT_CARRIED_OVER, message, found.name.span, related=(label,), help=help_line)
         return None
+    account = _account(found, behind, findings)
     labels = dict(_shared_labels(behind))
     labels.update(labels_of(found.body.mapping("metadata", "labels")))
     return FoundService(
         name=name,
         namespace=found.namespace,
-        account=_account(found, behind, findings),
+        account=account,
+        shares_account=bool(behind) and account is None,
         selector=selector,
         labels=tuple(sorted(labels.items())),
         versions=_versions(found, behind, findings),
@@ -177,6 +179,7 @@ def _caller_only(runner: _Runner) -> FoundService:
         name=found.name.text,
         namespace=found.namespace,
         account=runner.account,
+        shares_account=runner.account is None,
         selector=selector,
         labels=runner.labels,
         versions=(),

@@ -6,6 +6,7 @@ No condition of a slice asks who calls: rules name their callers, and all that l
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 from meshc_compiler.ir.caller import PlaintextCaller, includes
 from meshc_compiler.ir.condition import is_about_callers, settled_for, split_by_caller
@@ -17,6 +18,8 @@ from meshc_compiler.ir.setting import NOTHING_STATED, Settings
 from meshc_compiler.ir.traffic import Fault, Mirror
 from meshc_compiler.ir.workload import External, Service, ServicePort, Workload
 from meshc_lang.record import dataclass
+
+Callee = TypeVar("Callee", Service, External)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +105,8 @@ class WorkloadSlice:
 
 def slice_of(index: MeshIndex, workload: Workload) -> WorkloadSlice:
     """Return a workload's slice; its cost grows with the workload's own edges and rules."""
-    service = index.services.get(workload.name)
+    declared = index.services.get(workload.name)
+    service = None if declared is None else _enforced(declared)
     inbound = tuple(
         InboundPort(
             service=service,
@@ -122,7 +126,7 @@ def slice_of(index: MeshIndex, workload: Workload) -> WorkloadSlice:
         if external := index.externals.get(callee):
             externals.append(
                 OutboundExternal(
-                    external=external,
+                    external=_enforced(external),
                     rules=rules_by_caller(index, callee, number),
                     settings=index.settings(workload.name, callee, number, None),
                     faults=tuple(
@@ -178,6 +182,11 @@ def match_by(caller: Workload, match: RequestMatch) -> RequestMatch | None:
     return None if rest is False else replace(match, condition=None if rest is True else rest)
 
 
+def _enforced(callee: Callee) -> Callee:
+    """Return a callee without its schema: sentences are held against it, calls are not."""
+    return callee if callee.schema is None else replace(callee, schema=None)
+
+
 def _outbound_service(index: MeshIndex, caller: Workload, service: Service, port: ServicePort) -> OutboundService:
     route = index.routes.get((service.name, port.number))
     rules = [
@@ -199,7 +208,7 @@ def _outbound_service(index: MeshIndex, caller: Workload, service: Service, port
     )
     answers = any(outbound.rule is not None and outbound.rule.answer is not None for outbound in rules)
     return OutboundService(
-        service=service,
+        service=_enforced(service),
         workload=index.workloads[service.workload],
         port=port,
         rules=tuple(rules),
@@ -229,6 +238,6 @@ def _longest_idle(index: MeshIndex, service: Service, port: ServicePort) -> int 
 
 
 def _outbound_mirror(index: MeshIndex, mirror: Mirror) -> OutboundMirror:
-    service = index.services[mirror.target_service]
+    service = _enforced(index.services[mirror.target_service])
     port = next(port for port in service.ports if port.number == mirror.target_port)
     return OutboundMirror(mirror=mirror, service=service, workload=index.workloads[service.workload], port=port)

@@ -200,11 +200,13 @@ class External:
     """Something outside the mesh, called by its host names. `tls` None means that calls leave in plain text.
 
     With `tls` the caller's sidecar opens the TLS connection and speaks HTTP inside; the port's protocol is then `http`.
+    `schema` is as a service's.
     """
 
     name: str
     hosts: tuple[str, ...]
     port: ServicePort
     tls: TlsOrigination | None = None
+    schema: ServiceSchema | None = None
     doc: tuple[str, ...] = ()
     origin: Span | None = field(default=None, compare=False, repr=False)

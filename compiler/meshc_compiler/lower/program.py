@@ -28,7 +28,7 @@ from meshc_lang.diagnostic import Diagnostic
 from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText
 from meshc_lang.tree.claim import AssertDecl, TestDecl
-from meshc_lang.tree.declaration import EditionDecl, ExternalDecl, GroupDecl, JwtDecl, MeshDecl, ServiceDecl
+from meshc_lang.tree.declaration import EditionDecl, ExternalDecl, GroupDecl, ImportDecl, JwtDecl, MeshDecl, ServiceDecl
 from meshc_lang.tree.statement import (
     AllowDecl,
     AnyStatement,
@@ -68,7 +68,11 @@ def lower_program(
     """
     findings = Findings()
     if statements is None:
-        statements = (statement for file in program.files for statement in file.statements)
+        statements = [statement for file in program.files for statement in file.statements]
+        if program.imported is not None:
+            from meshc_compiler.importing.declare import declare  # most programs import nothing
+
+            statements = declare(statements, program.imported, findings)
     # Of two that contradict each other the overlay's is told, wherever its file stands.
     statements = sorted(statements, key=lambda node: (node.span.overlay, node.span.sort_key))
     beginning = (program.sources[0] if program.files else SourceText("", "")).span(0, 0)
@@ -80,6 +84,11 @@ def lower_program(
     landscape = replace(
         lower_landscape(symbols, head, findings), token_issuers=issuers, issuers_are_lost=issuers_are_lost
     )
+    imported = program.imported
+    if imported is not None:
+        from meshc_compiler.importing import attach
+
+        landscape = attach.attach_manifests(landscape, imported)
     groups = GroupTable(symbols, landscape.workloads, landscape.trust_domain, findings)
     groups.resolve_all()
     resolver = PeerResolver(symbols, groups, landscape, findings)
@@ -87,6 +96,8 @@ def lower_program(
     for statement in statements:
         sentences.add(statement)
     sentences.finish()
+    if imported is not None:
+        landscape = attach.attach_schemas(landscape, imported, resolver, findings)
     workloads = list(landscape.workloads.values())
     if resolver.mentions_ingress or head.names_ingress or sentences.mentions_ingress:
         workloads.append(landscape.ingress)
@@ -150,7 +161,7 @@ class _Sentences:
 
     def add(self, statement: AnyStatement) -> None:
         match statement:
-            case EditionDecl() | MeshDecl() | ServiceDecl() | ExternalDecl() | GroupDecl() | JwtDecl():
+            case EditionDecl() | ImportDecl() | MeshDecl() | ServiceDecl() | ExternalDecl() | GroupDecl() | JwtDecl():
                 pass
             case AllowDecl() | DenyDecl():
                 self.rules.add(statement)

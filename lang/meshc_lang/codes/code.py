@@ -20,7 +20,8 @@ class Code:
     """A diagnostic code: stable for ever, never reused. Its page in `docs/diagnostics/` is made from these fields.
 
     `bad` is a whole program that yields the code and `good` the same program put right; both are compiled by the
-    tests. Where a code cannot come from a program (an unreadable file, say) both are empty.
+    tests, as `program.mesh` with `files` (name and text) beside it. Where a code cannot come from a program (an
+    unreadable file, say) both are empty.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Code:
     why: str
     bad: str = ""
     good: str = ""
+    files: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.id} {self.name}"

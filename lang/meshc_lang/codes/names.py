@@ -186,6 +186,42 @@ INVALID_NAME = Code(
     good=_MESH + "service web {}\nservice api-1 { port: 8080/http }\nallow web -> api-1 : GET /**\n",
 )
 
+_PROTO = """syntax = "proto3";
+package pay.v1;
+service Payments {
+  rpc Charge(ChargeRequest) returns (ChargeResponse);
+  rpc Refund(RefundRequest) returns (RefundResponse);
+}
+"""
+_OPENAPI = """openapi: 3.1.0
+info: {title: Orders, version: "1"}
+paths:
+  /orders:
+    get: {}
+    post: {}
+  /orders/{id}:
+    get: {}
+"""
+_MANIFEST = """kind: Service
+apiVersion: v1
+metadata: {name: api}
+spec:
+  selector: {app: api}
+  ports: [{port: 80, targetPort: 8080}]
+---
+kind: Deployment
+apiVersion: apps/v1
+metadata: {name: api}
+spec:
+  template:
+    metadata: {labels: {app: api}}
+    spec: {serviceAccountName: api, containers: [{name: api, image: api}]}
+"""
+_STATED = _MANIFEST.replace("{port: 80", "{name: http, port: 80")
+_PAYMENTS = _MESH + 'service web {}\nservice payments { port: 9090/grpc }\nimport proto "pay.proto" for payments\n'
+_ORDERS = _MESH + 'service web {}\nservice api { port: 8080/http }\nimport openapi "api.yaml" for api\n'
+_FOUND = _MESH + "service web {}\nallow web -> api : GET /**\n"
+
 UNKNOWN_RPC = Code(
     id="MSH120",
     name="unknown-rpc",
@@ -196,6 +232,9 @@ UNKNOWN_RPC = Code(
         "nothing, and is most likely misspelt. The services of the packages `grpc.*` (health, reflection) come with "
         "the library, whatever the file says."
     ),
+    bad=_PAYMENTS + "allow web -> payments : rpc pay.v1.Payments/Chrage\n",
+    good=_PAYMENTS + "allow web -> payments : rpc pay.v1.Payments/Charge\n",
+    files=(("pay.proto", _PROTO),),
 )
 
 UNKNOWN_PATH = Code(
@@ -208,6 +247,9 @@ UNKNOWN_PATH = Code(
         "path is among them grants, routes or denies nothing. Paths that the document leaves out, for example those of "
         "health checks, are added by `paths: [/healthz]` in the service's block."
     ),
+    bad=_ORDERS + "allow web -> api : GET /oders/{id:int}\n",
+    good=_ORDERS + "allow web -> api : GET /orders/{id:int}\n",
+    files=(("api.yaml", _OPENAPI),),
 )
 
 UNKNOWN_METHOD = Code(
@@ -219,6 +261,9 @@ UNKNOWN_METHOD = Code(
         "The schema has the path and not the method, so the sentence grants or routes nothing. HEAD goes with GET, and "
         "OPTIONS may be asked of every path (RFC 9110 §9.3.2, §9.3.7)."
     ),
+    bad=_ORDERS + "allow web -> api : POST /orders/{id:int}\n",
+    good=_ORDERS + "allow web -> api : POST /orders\n",
+    files=(("api.yaml", _OPENAPI),),
 )
 
 MISSING_IMPORT = Code(
@@ -230,6 +275,9 @@ MISSING_IMPORT = Code(
         "The path is relative to the file that imports it. It must be there, be a regular file (or, for manifests, a "
         "directory), be UTF-8, and be no larger than the compiler reads."
     ),
+    bad=_MESH + 'import "lbi.mesh"\nallow web -> api : GET /**\n',
+    good=_MESH + 'import "lib.mesh"\nallow web -> api : GET /**\n',
+    files=(("lib.mesh", "service web {}\nservice api { port: 8080/http }\n"),),
 )
 
 IMPORT_OUTSIDE = Code(
@@ -242,6 +290,9 @@ IMPORT_OUTSIDE = Code(
         "files named. Otherwise it would mean different things on different machines, and checking a program of "
         "somebody else's could read any file of yours. Absolute paths, `..` and links that lead out are refused."
     ),
+    bad=_MESH + 'import "../lib.mesh"\nallow web -> api : GET /**\n',
+    good=_MESH + 'import "lib.mesh"\nallow web -> api : GET /**\n',
+    files=(("lib.mesh", "service web {}\nservice api { port: 8080/http }\n"),),
 )
 
 IMPORT_CYCLE = Code(
@@ -253,6 +304,9 @@ IMPORT_CYCLE = Code(
         "An import says that one file stands on another. In a circle none stands on its own, and none can be used "
         "without all the others: then they are one file, or parts of one program that need no imports at all."
     ),
+    bad=_SHOP + 'import "lib.mesh"\n',
+    good=_SHOP + "allow web -> api : GET /**\n",
+    files=(("lib.mesh", 'import "program.mesh"\nallow web -> api : GET /**\n'),),
 )
 
 MALFORMED_IMPORT = Code(
@@ -264,6 +318,9 @@ MALFORMED_IMPORT = Code(
         "A `.proto`, an OpenAPI document or a manifest is read whole or not at all: half of a schema would make "
         "mistakes of what is right. Templates (Helm) are rendered first, and their output imported."
     ),
+    bad=_ORDERS.replace("openapi", "proto") + "allow web -> api : GET /orders\n",
+    good=_ORDERS + "allow web -> api : GET /orders\n",
+    files=(("api.yaml", _OPENAPI),),
 )
 
 EMPTY_IMPORT = Code(
@@ -275,6 +332,9 @@ EMPTY_IMPORT = Code(
         "A `.proto` without services, a document without paths or a directory without manifests is most likely the "
         "wrong one; nothing of what it was to declare is declared."
     ),
+    bad=_FOUND + 'import kubernetes "config.yaml"\n',
+    good=_FOUND + 'import kubernetes "api.yaml"\n',
+    files=(("config.yaml", "kind: ConfigMap\nmetadata: {name: web}\n"), ("api.yaml", _STATED)),
 )
 
 IMPORT_CONTRADICTION = Code(
@@ -286,6 +346,9 @@ IMPORT_CONTRADICTION = Code(
         "A `service` block refines what manifests say, and wins where they say nothing. Where both speak, they must "
         "agree: a port that the cluster does not have would be called in vain."
     ),
+    bad=_FOUND + 'import kubernetes "api.yaml"\nservice api { port: 8080/http }\n',
+    good=_FOUND + 'import kubernetes "api.yaml"\nservice api { replicas: 2 }\n',
+    files=(("api.yaml", _STATED),),
 )
 
 NOT_CARRIED_OVER = Code(
@@ -297,4 +360,7 @@ NOT_CARRIED_OVER = Code(
         "What is imported is facts about services, their ports and their operations. Whatever else is met is told, so "
         "that nothing is lost unseen: state it in the program if it matters."
     ),
+    bad=_FOUND.replace(": GET /**", ": tcp") + 'import kubernetes "api.yaml"\n',
+    good=_FOUND + 'import kubernetes "api.yaml"\nservice api { port: 80/http }\n',
+    files=(("api.yaml", _MANIFEST),),
 )
