@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from lsprotocol import types
 
-from support.editor import SHOP, Editor, editor
+from support.editor import SHOP, Editor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["visual-studio-code", "neovim"])
-async def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Editor]:
-    async with editor(tmp_path_factory.mktemp("lsp"), request.param, workspace=False) as one:
-        yield one
-
-
-@pytest.fixture
-def folder(server: Editor, tmp_path: Path) -> Path:
-    server.folder = tmp_path
-    return tmp_path
 
 
 async def test_findings_come_and_go_with_what_is_typed(server: Editor, folder: Path) -> None:

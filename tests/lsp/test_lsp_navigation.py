@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from support.editor import SHOP, Editor, editor
+from support.editor import SHOP, Editor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -23,18 +22,6 @@ test "orders" {
   web -> api GET /v1/orders/42 is allowed, routed v1
 }
 """
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["visual-studio-code", "neovim"])
-async def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Editor]:
-    async with editor(tmp_path_factory.mktemp("lsp"), request.param, workspace=False) as one:
-        yield one
-
-
-@pytest.fixture
-def folder(server: Editor, tmp_path: Path) -> Path:
-    server.folder = tmp_path
-    return tmp_path
 
 
 # ---- hover

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from lsprotocol import types
 from pygls.uris import from_fs_path, to_fs_path
 
+from meshc.lsp.analysis.calls import Caller
+from meshc.lsp.analysis.completion import Item
 from meshc.lsp.analysis.finding import PlacedFinding
 from meshc.lsp.analysis.navigation import Definition
 from meshc.lsp.analysis.outline import NamedSymbol, OutlineEntry
@@ -158,6 +160,33 @@ def to_flat_symbols(
         )
         found += to_flat_symbols(uris, key, entry.children, entry.name)
     return found
+
+
+def to_call_item(uris: Uris, caller: Caller) -> types.CallHierarchyItem:
+    """Convert; the name goes with it, so that the next question is about the same."""
+    return types.CallHierarchyItem(
+        name=caller.name,
+        kind=types.SymbolKind.Class,
+        uri=uris.uri(caller.place.key),
+        range=to_range(caller.whole),
+        selection_range=to_range(caller.place.range),
+        data={"name": caller.name},
+    )
+
+
+def to_completion_item(item: Item, range_: types.Range, rank: int, *, snippets: bool) -> types.CompletionItem:
+    """Convert; `snippets` tells that the client can fill in places."""
+    snippet = snippets and bool(item.snippet)
+    return types.CompletionItem(
+        label=item.label,
+        kind=types.CompletionItemKind[item.kind.value],
+        detail=item.detail or None,
+        documentation=types.MarkupContent(kind=types.MarkupKind.Markdown, value=item.doc) if item.doc else None,
+        sort_text=f"{rank:05}",
+        filter_text=item.label,
+        insert_text_format=types.InsertTextFormat.Snippet if snippet else types.InsertTextFormat.PlainText,
+        text_edit=types.TextEdit(range=range_, new_text=item.snippet if snippet else item.text),
+    )
 
 
 def to_workspace_symbol(uris: Uris, symbol: NamedSymbol) -> types.WorkspaceSymbol:

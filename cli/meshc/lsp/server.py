@@ -85,7 +85,7 @@ class MeshServer(LanguageServer):
     def begin(self, params: types.InitializeParams) -> None:
         """Start the session, when the editor has said what it can."""
         encoding = Encoding(self.workspace.position_encoding or Encoding.UTF16)
-        self.session = Session(self.publish, encoding)
+        self.session = Session(self.publish, self.compiled, encoding)
         folders = [folder.uri for folder in params.workspace_folders or ()]
         if not folders and params.root_uri:
             folders = [params.root_uri]
@@ -99,18 +99,20 @@ class MeshServer(LanguageServer):
 
     def publish(self, key: str, version: int | None, findings: Sequence[PlacedFinding]) -> None:
         """Tell the editor what is wrong with a file."""
-        related = self.can("text_document.publish_diagnostics.related_information")
-        diagnostics = [
-            to_diagnostic(self.uris, key, one, related=related, page=self.pages.href(one.finding.code))
-            for one in findings
-        ]
+        diagnostics = [self.diagnostic(key, one) for one in findings]
         self.text_document_publish_diagnostics(
             types.PublishDiagnosticsParams(uri=self.uris.uri(key), version=version, diagnostics=diagnostics)
         )
 
-    def refused(self, message: str) -> None:
-        """Tell the user why something was not done."""
-        self.window_show_message(types.ShowMessageParams(type=types.MessageType.Warning, message=message))
+    def diagnostic(self, key: str, finding: PlacedFinding) -> types.Diagnostic:
+        """Return a finding as the client takes it."""
+        related = self.can("text_document.publish_diagnostics.related_information")
+        return to_diagnostic(self.uris, key, finding, related=related, page=self.pages.href(finding.finding.code))
+
+    def compiled(self) -> None:
+        """Have the editor ask again what depends on the compiled program."""
+        if self.can("workspace.inlay_hint.refresh_support"):
+            self.workspace_inlay_hint_refresh(None)
 
     def versions(self, program: OpenProgram) -> dict[str, int | None] | None:
         """Return the versions of a program's files; None if the client takes no edits of versions."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,6 +30,9 @@ _SECONDS_OF_WORK = 0.005
 _SECONDS_TO_ANSWER = 0.03
 """How long an answer waits for what the compiler knows; then it does without."""
 
+_SECONDS_OF_PATIENCE = 2.0
+"""How long it waits if without that there would be no answer."""
+
 Publish = Callable[[str, int | None, Sequence[PlacedFinding]], None]
 """Tells the editor what is wrong with a file: its key, its version, and the findings."""
 
@@ -43,7 +47,7 @@ class OpenProgram:
         self.compiled: dict[str, int] = {}
         self.disk: dict[str, tuple[int, int]] = {}
         self.jobs: dict[int, dict[str, int]] = {}
-        self.is_compiled = asyncio.Event()
+        self.is_known = asyncio.Event()
         self.timer: asyncio.TimerHandle | None = None
         self.told: dict[str, Sequence[PlacedFinding]] = {}
 
@@ -56,10 +60,13 @@ class OpenProgram:
 class Session:
     """What is open, and what follows from it. All of it runs in one thread, that of the loop."""
 
-    def __init__(self, publish: Publish, encoding: Encoding = Encoding.UTF16) -> None:
+    def __init__(
+        self, publish: Publish, compiled: Callable[[], None] = lambda: None, encoding: Encoding = Encoding.UTF16
+    ) -> None:
         self.encoding = encoding
         self.folders: list[str] = []
         self._publish = publish
+        self._tell_compiled = compiled
         self._open: dict[str, Document] = {}
         self._programs: dict[ProgramName, OpenProgram] = {}
         self._loop = asyncio.get_running_loop()
@@ -168,9 +175,16 @@ class Session:
         document = self.document(key)
         return None if document is None else (program, document)
 
-    async def answer(self, program: OpenProgram, pending: Pending[T]) -> T:
-        """Return an answer, with what the compiler knows if it says so in time."""
-        facts = await self._service.ask(program.name, pending.questions, _SECONDS_TO_ANSWER)
+    async def answer(self, program: OpenProgram, pending: Pending[T], *, patient: bool = False) -> T:
+        """Return an answer, with what the compiler knows if it says so in time.
+
+        `patient` is for answers that tell nothing else: they wait for the first time that the program is compiled.
+        """
+        if patient and not program.is_known.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(program.is_known.wait(), _SECONDS_OF_PATIENCE)
+        seconds = _SECONDS_OF_PATIENCE if patient else _SECONDS_TO_ANSWER
+        facts = await self._service.ask(program.name, pending.questions, seconds)
         return pending.finish(facts)
 
     def stop(self) -> None:
@@ -185,7 +199,6 @@ class Session:
     # ---- reading
 
     def _changed(self, program: OpenProgram) -> None:
-        program.is_compiled.clear()
         if self._reader is None:
             self._all_read.clear()
             self._reader = self._loop.create_task(self._read())
@@ -244,7 +257,8 @@ class Session:
                 document.forget_edits(revision)
         files = {finding.origin.key for finding in program.findings}
         self._tell(program, files | set(program.told) | set(program.documents))
-        program.is_compiled.set()
+        program.is_known.set()
+        self._tell_compiled()
         if self._unread() is not None and self._reader is None:
             self._all_read.clear()
             self._reader = self._loop.create_task(self._read())

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 
 from meshc.lsp.analysis.document import Document
-from meshc.lsp.analysis.field import FIELDS
 from meshc_lang.record import dataclass
 
 _TOKEN = re.compile(
@@ -37,6 +36,7 @@ class Context:
     the word that the statement begins with (the innermost of nested ones), empty where a statement may begin. `head`
     are the tokens of the statement before its block, `block` the kind of the fields of that block (`settings.retry`),
     empty where it holds none; `bracket` is the innermost open bracket, `keys` what its entries have stated already.
+    `inside` is `overlay` or `template` where the statement stands in one.
     """
 
     prefix: str
@@ -46,6 +46,7 @@ class Context:
     block: str
     bracket: str
     keys: tuple[str, ...]
+    inside: str = ""
     comment: str | None = None
     string: str | None = None
 
@@ -126,20 +127,23 @@ def _is_block(frames: Sequence[_Frame]) -> bool:
 def _context(
     frames: list[_Frame], words: list[str], keys: list[str], prefix: str, comment: str | None, string: str | None
 ) -> Context:
-    outer = frames
+    outer, inside = frames, ""
     while outer and outer[0].mark == "{" and outer[0].words[:1] and outer[0].words[0] in _HOLDING:
-        outer = outer[1:]
+        inside, outer = outer[0].words[0], outer[1:]
     braces = [frame for frame in outer if frame.mark == "{"]
-    sentence = braces[0].words if braces else (*(word for frame in outer for word in frame.words), *words)
-    keyword = sentence[0] if sentence else ""
+    behind = outer[outer.index(braces[-1]) + 1 :] if braces else outer
+    sentence = tuple(word for frame in behind for word in frame.words) + tuple(words)
+    head = braces[0].words if braces else ()
+    keyword = (*head, *sentence, "")[0]
     return Context(
         prefix=prefix,
-        words=tuple(words),
+        words=sentence,
         keyword=keyword,
-        head=braces[0].words if braces else (),
+        head=head,
         block=_block_kind(keyword, braces),
         bracket=outer[-1].mark if outer else "",
         keys=tuple(keys),
+        inside=inside,
         comment=comment,
         string=string,
     )
@@ -172,8 +176,3 @@ def _block_kind(keyword: str, braces: list[_Frame]) -> str:
         key = next((word for word in reversed(frame.words) if word != ":"), "")
         kind = f"{kind}.{key}" if kind else ""
     return kind
-
-
-def fields_of(block: str) -> frozenset[str]:
-    """Return the fields that a kind of block takes."""
-    return frozenset(FIELDS.get(block, ()))

@@ -42,9 +42,18 @@ FIELDS: Mapping[str, Mapping[str, Entry]] = {
             "`strict`: connections without a certificate of the mesh are closed.",
             "mtls: ${1|strict,permissive|}",
         ),
+        "certificates": Entry(
+            "certificates { life: 24h, renew-before: 8h }",
+            "How long certificates are valid, and when they are replaced.",
+            "certificates { life: ${1:24h}, renew-before: ${2:8h} }",
+        ),
         "ingress": Entry(
             "ingress { namespace: edge }", "Where the gateway runs.", "ingress { namespace: ${1:ingress} }"
         ),
+    },
+    "mesh.certificates": {
+        "life": Entry("life: 24h", "How long a certificate is valid.", "life: ${1:24h}"),
+        "renew-before": Entry("renew-before: 8h", "How long before its end it is replaced.", "renew-before: ${1:8h}"),
     },
     "mesh.ingress": {
         "namespace": Entry("namespace: edge", "The gateway's namespace.", "namespace: ${1:ingress}"),
@@ -104,6 +113,7 @@ FIELDS: Mapping[str, Mapping[str, Entry]] = {
         ),
     },
     "service.health": {
+        "port": Entry("port: admin", "The port that is asked, of several.", "port: ${1:name}"),
         "path": Entry("path: /healthz", "What is asked for by GET.", "path: ${1:/healthz}"),
         "interval": Entry("interval: 5s", "How often it is asked.", "interval: ${1:5s}"),
         "timeout": Entry("timeout: 1s", "How long an answer may take.", "timeout: ${1:1s}"),
@@ -283,6 +293,8 @@ def unit_kind(field: str) -> str:
         return "port"
     if last in ("budget", "max-ejected", "sampling", "percent", "availability"):
         return "%"
-    if last in ("per-try", "backoff", "interval", "eject", "delay", "window") or last.endswith("timeout"):
+    if last in ("per-try", "backoff", "interval", "eject", "delay", "window", "life", "renew-before") or last.endswith(
+        "timeout"
+    ):
         return "time"
     return "time" if last.startswith("latency-p") else ""

@@ -28,10 +28,10 @@ class Encoding(StrEnum):
             return min(max(0, units), len(line))
         at = 0
         for index, character in enumerate(line):
-            if at >= units:
-                return index
             at += self.width(character)
-        return len(line) - (at > units)
+            if at > units:
+                return index
+        return len(line)
 
 
 @dataclass(frozen=True, slots=True, order=True)
