@@ -13,7 +13,7 @@ from meshc.reporting import Reporting
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.request import resolve_request
 from meshc_compiler.why import Explanation, explain, explain_text
-from meshc_lang.diagnostic import Diagnostic
+from meshc_lang.diagnostic import Diagnostic, has_errors
 from meshc_lang.parser import parse_request
 
 
@@ -28,7 +28,7 @@ def answer_all(index: MeshIndex, requests: tuple[str, ...], form: str, *, verbos
         sys.stdout.write("\n".join(renderer.as_text(one) for _, one, _ in answers if one is not None))
     problems = tuple(problem for _, _, found in answers for problem in found)
     Reporting().tell(problems)
-    return 1 if problems else 0
+    return 1 if has_errors(problems) else 0
 
 
 def answer_stream(index: MeshIndex, lines: Iterable[bytes], form: str, *, verbose: bool = False) -> int:
@@ -43,7 +43,7 @@ def answer_stream(index: MeshIndex, lines: Iterable[bytes], form: str, *, verbos
         if not text or text.startswith("#"):
             continue
         explanation, problems = _explained(index, text)
-        if problems:
+        if has_errors(problems):
             status = 1
         if form == "json":
             answer = _as_json(renderer, text, explanation, problems)

@@ -72,7 +72,6 @@ def check_request(
         message = "no token is trusted, so no request has claims"
         help_line = "declare whose tokens are, by `jwt NAME { … }`"
         findings.add(identities.NO_TRUSTED_TOKEN, message, request.span or callee, help=help_line)
-        known = False
     if landscape.may_be_lost(request.callee):
         return None
     ports = landscape.ports(request.callee)

@@ -178,7 +178,6 @@ def attribute_name(attribute: tree.Attribute, resolver: PeerResolver, findings: 
                 return None
             if attribute.kind is tree.AttributeKind.CLAIM and not resolver.trusts_tokens:
                 _tell_untrusted(key, span, resolver, findings)
-                return None
             return key
         case tree.AttributeKind.FIELD:
             field = f"{attribute.owner}.{key}"

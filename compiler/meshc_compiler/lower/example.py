@@ -21,7 +21,7 @@ from meshc_compiler.lower.field import wrong_type
 from meshc_compiler.request import check_request
 from meshc_compiler.resolve.peer import Landscape
 from meshc_lang.codes import names, units
-from meshc_lang.diagnostic import Label
+from meshc_lang.diagnostic import Label, has_errors
 from meshc_lang.tree.claim import (
     AllowedVerdict,
     ByVerdict,
@@ -53,7 +53,7 @@ def lower_test(
         )
         _check_contradiction(case, own)
         findings.extend(own.all())
-        if request is not None and not own.all():
+        if request is not None and not has_errors(own.all()):
             examples.append(
                 Example(test=statement.name.text, request=request, expectations=expectations, origin=case.span)
             )

@@ -118,11 +118,11 @@ _ADMIN = 'service web {}\nservice api { port: 8080/http }\nallow web -> api : GE
 NO_TRUSTED_TOKEN = Code(
     id="MSH610",
     name="no-trusted-token",
-    severity=Severity.ERROR,
+    severity=Severity.WARNING,
     summary="a question about claims in a program that trusts no token",
     why=(
         "A claim counts only if the token that bears it was verified. Without a `jwt` statement no issuer is trusted, "
-        "so no request has claims: a guard on one would never hold, and `not` of it always."
+        "so no request has claims: a guard on one never holds, and `not` of it always. A deny `unless claim …` denies all."
     ),
     bad=_MESH + _ADMIN,
     good=_MESH + _GOOD_JWT + _ADMIN,
