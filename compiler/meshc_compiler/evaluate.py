@@ -301,6 +301,8 @@ def query_pairs(query: str) -> Pairs:
 
     A parameter without `=` is empty.
     """
+    if not query:
+        return ()
     from urllib.parse import unquote_plus  # only few programs ask
 
     pairs = (piece.partition("=") for piece in query.split("&") if piece)

@@ -510,9 +510,10 @@ def test_help_lists_the_verbs_and_hides_the_hidden() -> None:
         "certs",
         "proxy",
         "explain",
+        "lsp",
         "version",
     ]
-    for verb in ("certs", "check", "fmt", "test", "why", "build", "up", "proxy", "explain", "version", "demo"):
+    for verb in ("certs", "check", "fmt", "test", "why", "build", "up", "proxy", "explain", "lsp", "version", "demo"):
         assert invoke(verb, "--help").exit_code == 0
 
 
@@ -543,8 +544,8 @@ def test_a_check_of_a_sound_program_imports_nothing_that_it_does_not_need(folder
 def test_a_bug_is_one_line_and_status_3(folder: Path) -> None:
     script = (
         "import sys, meshc.compiling as c\n"
-        "def broken(paths): raise RuntimeError('sorry')\n"
-        "c.compile_paths = broken\n"
+        "def broken(paths, *rest, **options): raise RuntimeError('sorry')\n"
+        "c.compile_paths = c.compile_every = broken\n"
         "from meshc.main import main; sys.exit(main(['check', 'good.mesh']))"
     )
     environment = {**os.environ, "TMPDIR": str(folder)}

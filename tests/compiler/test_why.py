@@ -112,7 +112,6 @@ def test_where_no_line_would_help_none_is_offered(index: MeshIndex, request_text
         ("web -> api tcp", "MSH203", "api"),
         ("web -> api rpc a.B/C", "MSH203", "api"),
         ('"spiffe://x?" -> api GET /', "MSH604", '"spiffe://x?"'),
-        ('web -> api GET / claims {role: "x"}', "MSH610", None),
     ],
 )
 def test_a_request_that_means_nothing_is_told_so(
@@ -179,3 +178,10 @@ def test_no_remedy_is_offered_that_an_assert_or_a_test_forbids(statement: str) -
     assert withheld is not None
     assert offered.flip is not None
     assert withheld.flip is None
+
+
+def test_claims_that_nobody_verifies_count_for_nothing_and_are_told_of(index: MeshIndex) -> None:
+    explanation, diagnostics = explain_text(index, 'web -> api GET /a/b claims {role: "x"}')
+    assert explanation is not None
+    assert explanation.decision.allowed
+    assert [one.code.id for one in diagnostics] == ["MSH610"]

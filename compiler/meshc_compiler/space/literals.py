@@ -8,7 +8,7 @@ expression, not by others, and none of the texts ruled out. Whether there is suc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import count
 from typing import TypeAlias, assert_never
 
@@ -262,11 +262,12 @@ def _written(found: dict[tuple[str, str], list[str]]) -> Shown:
                 headers.append((name, ", ".join(values)))
     if cookies:
         headers.append(("cookie", "; ".join(cookies)))
-    return Shown(headers=tuple(sorted(headers)), query="&".join(_parameters(parameters)), claims=tuple(claims))
+    return Shown(headers=tuple(sorted(headers)), query=_query(parameters), claims=tuple(claims))
 
 
-def _parameters(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+def _query(pairs: list[tuple[str, str]]) -> str:
+    if not pairs:
+        return ""
     from urllib.parse import quote  # only few programs ask
 
-    for name, value in pairs:
-        yield f"{quote(name, safe='')}={quote(value, safe='')}"
+    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)

@@ -122,7 +122,7 @@ NO_TRUSTED_TOKEN = Code(
     summary="a question about claims in a program that trusts no token",
     why=(
         "A claim counts only if the token that bears it was verified. Without a `jwt` statement no issuer is trusted, "
-        "so no request has claims: a guard on one never holds, and `not` of it always. A deny `unless claim …` denies all."
+        "so no request has claims: a guard on one never holds, and a deny `unless claim …` is one without exceptions."
     ),
     bad=_MESH + _ADMIN,
     good=_MESH + _GOOD_JWT + _ADMIN,
