@@ -456,6 +456,7 @@ def test_explain_as_json(folder: Path) -> None:
         "why": code.why,
         "bad": code.bad,
         "good": code.good,
+        "files": None,
     }
     every = json.loads(invoke("explain", "--all", "--format", "json").stdout)["codes"]
     assert [entry["code"] for entry in every] == sorted(CODES)
