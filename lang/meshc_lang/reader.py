@@ -24,8 +24,8 @@ MOST_NESTED = 64
 
 _END = "$END"
 
-_PLAIN, _KEPT, _IGNORED, _COMMENT, _NEWLINE, _OPEN, _CLOSE = range(7)
-"""What a token means to the loop: nothing but its type, something to a builder, nothing at all, a comment …"""
+_UNKNOWN, _PLAIN, _KEPT, _IGNORED, _COMMENT, _NEWLINE, _OPEN, _CLOSE = range(8)
+"""What a token means to the loop: its type will tell, nothing but its type, something to a builder, nothing at all …"""
 
 _MEANINGS = {
     "COMMENT": _COMMENT,
@@ -39,7 +39,7 @@ _UNIT, _WHOLE, _PICKED, _SPREAD = range(4)
 
 _Match: TypeAlias = Callable[[str, int], re.Match[str] | None]
 _Children: TypeAlias = list[Any]
-_ReadyBucket: TypeAlias = tuple[_Match | None, dict[str, str] | None, str]
+_ReadyBucket: TypeAlias = tuple[_Match | None, dict[str, str] | None, str, int]
 _Reduction: TypeAlias = tuple[int, str, int, Any, Callable[[_Children], Any]]
 
 
@@ -87,19 +87,21 @@ class Stop(NamedTuple):
 class _Lexer(dict[str, _ReadyBucket]):
     """How to tell which terminal stands at a character, in a state; made ready for a character at its first use."""
 
-    def __init__(self, buckets: dict[str, AnyBucket]) -> None:
+    def __init__(self, buckets: dict[str, AnyBucket], meanings: dict[str, int]) -> None:
         super().__init__()
         self._buckets = buckets
+        self._meanings = meanings
 
     def __missing__(self, character: str) -> _ReadyBucket:
         raw = self._buckets.get(character)
         if raw is None:
-            return (_nowhere, None, "")  # not kept: a text may hold any number of characters
+            return (_nowhere, None, "", _PLAIN)  # not kept: a text may hold any number of characters
         if isinstance(raw, str):
-            ready: _ReadyBucket = (None, None, raw)
+            ready: _ReadyBucket = (None, None, raw, self._meanings.get(raw, _PLAIN))
         else:
             pattern, words, name = raw
-            ready = (re.compile(pattern).match, words, name)
+            meaning = _UNKNOWN if words or not name else self._meanings.get(name, _PLAIN)
+            ready = (re.compile(pattern).match, words, name, meaning)
         self[character] = ready
         return ready
 
@@ -112,9 +114,9 @@ class Reader:
         self._ends = frozenset(end for _, end in tables.starts.values())
         self._actions = tables.actions
         self._gotos = tables.gotos
-        lexers = tuple(_Lexer(buckets) for buckets in tables.lexers)
-        self._lexers = tuple(lexers[number] for number in tables.lexer_of)
         self._meanings = dict.fromkeys(tables.kept, _KEPT) | dict.fromkeys(tables.ignored, _IGNORED) | _MEANINGS
+        lexers = tuple(_Lexer(buckets, self._meanings) for buckets in tables.lexers)
+        self._lexers = tuple(lexers[number] for number in tables.lexer_of)
         self._kept = tables.kept
         self._reductions = tuple(_reduction(row, builder) for row in tables.rules)
         self._builder: Builder = builder
@@ -137,7 +139,7 @@ class Reader:
                 if character == " ":
                     at += 1
                     continue
-                match, words, name = lexers[state][character]
+                match, words, name, meaning = lexers[state][character]
                 if match is None:
                     end = at + 1
                 else:
@@ -151,7 +153,8 @@ class Reader:
                         name = found.lastgroup or ""
                     if not name:
                         return None
-                meaning = meaning_of(name, _PLAIN)
+                    if meaning == _UNKNOWN:
+                        meaning = meaning_of(name, _PLAIN)
                 value = None
                 if meaning == _KEPT:
                     value = Token(name, text[at:end], at, end)
@@ -232,7 +235,7 @@ class Reader:
         """The tokens of a text, each found in the state on top of the stack; one without a type where there is none."""
         at = 0
         while at < len(text):
-            match, words, name = self._lexers[states[-1]][text[at]]
+            match, words, name, _ = self._lexers[states[-1]][text[at]]
             end = at + 1
             if match is not None:
                 found = match(text, at)

@@ -78,10 +78,11 @@ class ValueBuilder:
         """Keep the comments among line breaks, and the `##` lines that end right above what follows."""
         if "#" in value:
             self._keep_comments(self.base + start, value)
-        if self.comments and self.comments[-1].span.end < self.base + end:
-            doc = self._doc_lines(self.base + end)
-            if doc:
-                self._docs[end] = doc
+        elif not self.comments or self.comments[-1].span.end != self.base + start:
+            return  # no comment stands right above what follows
+        doc = self._doc_lines(self.base + end)
+        if doc:
+            self._docs[end] = doc
 
     def doc(self, keyword: Any) -> tuple[str, ...]:
         """Return the doc comment of the statement that begins with this token."""
