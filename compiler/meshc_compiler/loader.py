@@ -27,7 +27,7 @@ SUFFIX = ".mesh"
 LARGEST_FILE = 16 * 1024 * 1024
 """The most bytes of one file that are read: 400,000 lines, far more than people write or look at."""
 
-LARGEST_PROGRAM = 64 * 1024 * 1024
+LARGEST_PROGRAM = 32 * 1024 * 1024
 """The most bytes of all files: what a machine of ordinary size compiles."""
 
 MOST_FILES = 10_000

@@ -86,7 +86,7 @@ PROGRAM_TOO_LARGE = Code(
     severity=Severity.ERROR,
     summary="the files of a program are more, or larger in all, than the compiler reads",
     why=(
-        "A program may have 10,000 files and 64 MiB in all, and lie among 100,000 other files: some two million lines. "
+        "A program may have 10,000 files and 32 MiB in all, 800,000 lines, and lie among 100,000 other files. "
         "Beyond that the directory is most likely the wrong one. The bounds keep a mistake from using up the machine's "
         "time and memory."
     ),
