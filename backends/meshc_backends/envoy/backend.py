@@ -32,6 +32,14 @@ class EnvoyBackend:
             Feature.RANDOM,
             Feature.RING_HASH,
             Feature.SPLIT,
+            Feature.REDIRECT,
+            Feature.RESPOND,
+            Feature.MIRROR,
+            Feature.FAULT,
+            Feature.HEALTH_CHECK,
+            Feature.TLS_SERVER_NAME,
+            Feature.TLS_CA,
+            Feature.TLS_NAMES,
         }
     )
     leaves = frozenset({Feature.OBJECTIVE})

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from meshc_backends.envoy.address import socket_address
 from meshc_backends.envoy.cluster import admin_cluster, application_cluster, external_cluster, service_cluster
-from meshc_backends.envoy.cluster_terms import cluster_terms
+from meshc_backends.envoy.cluster_terms import NO_TERMS, cluster_terms
 from meshc_backends.envoy.listener import inbound_listener, outbound_listener, page_listener
 from meshc_backends.envoy.message import Message, typed
 from meshc_backends.envoy.tcp import connection_terms, outbound_tcp_listener
@@ -112,7 +112,7 @@ def _external_hosts(slice_: WorkloadSlice) -> Iterator[tuple[OutboundExternal, s
 def _virtual_hosts(slice_: WorkloadSlice) -> list[Message]:
     caller = slice_.workload.spiffe_id
     return [
-        *(service_host(callee) for callee in http_services(slice_)),
+        *(service_host(callee, caller) for callee in http_services(slice_)),
         *(external_host(callee, host, caller, bare=bare) for callee, host, bare in _external_hosts(slice_)),
         stranger_host(slice_.namespaces),
     ]
@@ -129,12 +129,17 @@ def _clusters(slice_: WorkloadSlice, placement: Placement) -> list[Message]:
             if destination.weight
         }
         clusters += [service_cluster(callee, version, terms, slice_.workload, placement) for version, terms in wanted]
+        clusters += [
+            service_cluster(one, one.mirror.target_version, NO_TERMS, slice_.workload, placement)
+            for one in callee.mirrors
+        ]
     clusters += [
         service_cluster(callee, None, connection_terms(callee), slice_.workload, placement)
         for callee in tcp_services(slice_)
     ]
     clusters += [external_cluster(callee, host, placement) for callee, host, _ in _external_hosts(slice_)]
-    return clusters
+    # Copies may go where calls go; clusters of one name are the same.
+    return list({cluster["name"]: cluster for cluster in clusters}.values())
 
 
 def _page_listeners(where: Listeners) -> tuple[Message, ...]:

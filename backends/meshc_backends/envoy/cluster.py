@@ -9,10 +9,11 @@ from __future__ import annotations
 from meshc_backends.envoy import names
 from meshc_backends.envoy.address import discovery_type, load_assignment
 from meshc_backends.envoy.cluster_terms import LB_POLICIES, NO_TERMS, ClusterTerms, cluster_terms
+from meshc_backends.envoy.health import health_checks, health_port
 from meshc_backends.envoy.message import Message, duration, typed
 from meshc_backends.envoy.transport_tls import HTTP_1, HTTP_2, external_tls, mesh_tls
 from meshc_backends.placement import Address, Placement, server_name
-from meshc_compiler.ir.slice import OutboundExternal, OutboundService
+from meshc_compiler.ir.slice import OutboundExternal, OutboundMirror, OutboundService
 from meshc_compiler.ir.workload import Protocol, ServicePort, Workload
 
 CONNECT_TIMEOUT = "5s"
@@ -81,22 +82,38 @@ def application_cluster(workload: Workload, port: ServicePort, placement: Placem
 
 
 def service_cluster(
-    callee: OutboundService, version: str | None, terms: ClusterTerms, caller: Workload, placement: Placement
+    callee: OutboundService | OutboundMirror,
+    version: str | None,
+    terms: ClusterTerms,
+    caller: Workload,
+    placement: Placement,
 ) -> Message:
     """Return the cluster of the sidecars of a callee, of all or of one version."""
-    http2 = speaks_http2(callee.port.protocol)
-    return cluster(
+    message = cluster(
         names.service_cluster(callee.service, callee.port, version, terms),
         placement.endpoints(callee.service, version),
         idle=_mesh_idle(terms) if callee.port.protocol.is_http else None,
-        http2=http2,
+        http2=speaks_http2(callee.port.protocol),
         terms=terms,
-        transport_socket=mesh_tls(
-            placement.certificates(caller),
-            callee.workload.spiffe_id,
-            server_name(callee.service, callee.port),
-            () if not callee.port.protocol.is_http else (HTTP_2,) if http2 else (HTTP_1,),
-        ),
+        transport_socket=_mesh_socket(callee, callee.port, caller, placement),
+    )
+    health = callee.service.health
+    if health is not None:
+        asked = health_port(callee.service, health)
+        socket = _mesh_socket(callee, asked, caller, placement)
+        message |= health_checks(callee.service, callee.port, socket)
+    return message
+
+
+def _mesh_socket(
+    callee: OutboundService | OutboundMirror, port: ServicePort, caller: Workload, placement: Placement
+) -> Message:
+    alpn = HTTP_2 if speaks_http2(port.protocol) else HTTP_1
+    return mesh_tls(
+        placement.certificates(caller),
+        callee.workload.spiffe_id,
+        server_name(callee.service, port),
+        (alpn,) if port.protocol.is_http else (),
     )
 
 
@@ -113,7 +130,7 @@ def external_cluster(callee: OutboundExternal, host: str, placement: Placement) 
     terms = cluster_terms(callee.settings)
     socket = None
     if external.tls is not None:
-        socket = external_tls(host, placement.external_roots(), external.tls.minimum, HTTP_2 if http2 else HTTP_1)
+        socket = external_tls(host, placement.external_roots(), external.tls, HTTP_2 if http2 else HTTP_1)
     return cluster(
         names.external_cluster(external, host),
         (placement.external(external, host),),

@@ -1,16 +1,20 @@
 """The HTTP filters of a listener, in the order in which a request meets them: the tuple is the order.
 
-deny, allow, limit, router: who may not, who may, how much, where to. Each is named by what it does; a route switches
-off by that name what does not apply to it.
+deny, allow, limit, faults, router: who may not, who may, how much, what mishaps, where to. Each is named by what it
+does; a route switches off by that name what does not apply to it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from meshc_backends.envoy.fault import inbound_faults, outbound_faults
 from meshc_backends.envoy.message import Message, typed
 from meshc_backends.envoy.rate_limit import rate_limit_filter
 from meshc_backends.envoy.rbac import rbac_filter
 from meshc_compiler.ir.policy import Effect
 from meshc_compiler.ir.slice import InboundPort
+from meshc_compiler.ir.traffic import Fault
 
 DENY = "deny"
 ALLOW = "allow"
@@ -28,11 +32,12 @@ def inbound_filters(inbound: InboundPort, trust_domain: str) -> tuple[Message, .
         {"name": DENY, "typed_config": rbac_filter(Effect.DENY, inbound.rules, trust_domain)},
         {"name": ALLOW, "typed_config": rbac_filter(Effect.ALLOW, inbound.rules, trust_domain)},
         *({"name": LIMIT, "typed_config": rate_limit_filter(limits, LIMIT)} for limits in [inbound.limits] if limits),
+        *inbound_faults(inbound.faults),
         ROUTER,
     )
 
 
-def outbound_filters(trust_domain: str) -> tuple[Message, ...]:
+def outbound_filters(trust_domain: str, faults: Iterable[Fault] = ()) -> tuple[Message, ...]:
     """Return the filters on the way out.
 
     As they stand they deny everything: the virtual host of an external puts its rules in, the one of a service, which
@@ -41,6 +46,7 @@ def outbound_filters(trust_domain: str) -> tuple[Message, ...]:
     return (
         {"name": DENY, "typed_config": rbac_filter(Effect.DENY, (), trust_domain)},
         {"name": ALLOW, "typed_config": rbac_filter(Effect.ALLOW, (), trust_domain)},
+        *outbound_faults(faults),
         ROUTER,
     )
 

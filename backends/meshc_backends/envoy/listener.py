@@ -89,6 +89,8 @@ def outbound_listener(slice_: WorkloadSlice, address: Address, virtual_hosts: It
             if rule.rule is not None
         ),
         *(header_names(rule.match.condition) for callee in slice_.externals for rule in callee.rules),
+        *(header_names(guard.match.condition) for callee in slice_.services for guard in callee.guards),
+        *(header_names(one.mirror.match.condition) for callee in slice_.services for one in callee.mirrors),
         *(
             {header for _, header, _ in header_settings(settings)}
             for settings in (
@@ -100,7 +102,7 @@ def outbound_listener(slice_: WorkloadSlice, address: Address, virtual_hosts: It
     connection = http_connection(
         names.OUTBOUND_STAT_PREFIX,
         virtual_hosts,
-        outbound_filters(slice_.trust_domain),
+        outbound_filters(slice_.trust_domain, [fault for callee in slice_.externals for fault in callee.faults]),
         outbound_access_log(slice_.workload),
         peers_identified=False,
         peers_trusted=slice_.workload.name != INGRESS,

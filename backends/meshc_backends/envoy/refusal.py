@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from meshc_backends.artifact import Loss, Reservation
 from meshc_backends.envoy.header_match import ROUTES_AT_MOST, TooWideError, header_names
-from meshc_backends.envoy.route import header_settings, route_matches
+from meshc_backends.envoy.health import can_be_asked
+from meshc_backends.envoy.route import header_settings, route_matches, service_routes
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import Mesh
 from meshc_compiler.ir.setting import Settings
@@ -75,6 +76,9 @@ def slice_findings(slice_: WorkloadSlice) -> tuple[Diagnostic, ...]:
         *_header_findings(slice_),
         *_route_findings(slice_),
         *_setting_findings(slice_),
+        *_mirror_findings(slice_),
+        *_fault_findings(slice_),
+        *_health_findings(slice_),
         *_wildcard_findings(slice_),
     )
 
@@ -98,6 +102,7 @@ def _header_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:
         looked_at += [(f"rule `{rule.id}`", rule.match, rule.origin) for rule in external.rules]
     for callee in slice_.services:
         looked_at += [(f"route `{r.rule.id}`", r.rule.match, r.rule.origin) for r in callee.rules if r.rule is not None]
+        looked_at += [(f"`{one.mirror.id}`", one.mirror.match, one.mirror.origin) for one in callee.mirrors]
     named = [(what, header_names(match.condition), origin) for what, match, origin in looked_at]
     named += [
         (f"`{name}`", frozenset({header}), origin)
@@ -137,6 +142,57 @@ def _route_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:
                     "split the rule, or let it look at fewer headers",
                     f"route {callee.service.name} {rule.rule.id}",
                 )
+
+
+def _mirror_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:
+    for callee in slice_.services:
+        if not callee.mirrors:
+            continue
+        try:
+            service_routes(callee, slice_.workload.spiffe_id)
+        except TooWideError:
+            yield cannot_hold(
+                f"the mirrors of `{callee.service.name}` do not fit into Envoy's routes: there are too many, or one "
+                "compares a path by an expression where a rule of the route compares it too",
+                callee.mirrors[0].mirror.origin,
+                "use path templates, and fewer mirrors with conditions",
+                f"mirrors {callee.service.name}",
+            )
+
+
+def _fault_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:
+    faults = [fault for inbound in slice_.inbound for fault in inbound.faults]
+    faults += [fault for callee in slice_.externals for fault in callee.faults]
+    for fault in faults:
+        if fault.delay_ns is not None and fault.delay_ns % _MILLISECOND:
+            yield cannot_hold(
+                f"the fault `{fault.name}` has a delay finer than a millisecond, and Envoy cuts times to whole ones",
+                fault.origin,
+                "write it in `ms`",
+                f"fault {fault.name}",
+            )
+
+
+def _health_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:
+    for callee in slice_.services:
+        health = callee.service.health
+        if health is None:
+            continue
+        if not can_be_asked(callee.service, callee.port):
+            yield cannot_hold(
+                f"the health of `{callee.service.name}` is asked by gRPC, and its port {callee.port.number} speaks "
+                f"`{callee.port.protocol}`, by which Envoy cannot ask",
+                health.origin,
+                "ask on another port, by a `path`",
+                f"health {callee.service.name}",
+            )
+        if health.interval_ns % _MILLISECOND or health.timeout_ns % _MILLISECOND:
+            yield cannot_hold(
+                f"the health checks of `{callee.service.name}` have a time finer than a millisecond",
+                health.origin,
+                "write it in `ms`",
+                f"health {callee.service.name} time",
+            )
 
 
 def _setting_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:

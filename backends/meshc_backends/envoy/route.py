@@ -7,16 +7,21 @@ has alternatives of method, path and header; they differ in nothing else, so the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
 from typing import assert_never
 
 from meshc_backends.envoy import names
 from meshc_backends.envoy.cluster_terms import cluster_terms
-from meshc_backends.envoy.header_match import ROUTES_AT_MOST, TooWideError, route_header_matches
+from meshc_backends.envoy.header_match import ROUTES_AT_MOST, TooWideError
+from meshc_backends.envoy.http_filters import ALLOW, DENY
 from meshc_backends.envoy.message import Message, duration
-from meshc_backends.envoy.path_match import path_forms, route_path_match
+from meshc_backends.envoy.mirror import mirror_policies, mirror_sets, narrowed
+from meshc_backends.envoy.rbac import rbac_per_route
 from meshc_backends.envoy.retry import retry_policy
+from meshc_compiler.ir.caller import includes
+from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.match import RequestMatch
+from meshc_compiler.ir.policy import Effect
+from meshc_compiler.ir.route import REDIRECT_STATUS, Answer, Redirect, Respond, RouteRule
 from meshc_compiler.ir.setting import HashKey, HashKeyKind, Settings
 from meshc_compiler.ir.slice import OutboundRule, OutboundService
 from meshc_lang.source import Span
@@ -33,29 +38,67 @@ def route_matches(match: RequestMatch) -> tuple[Message, ...]:
     Raises:
         TooWideError: there would be more than `ROUTES_AT_MOST`.
     """
-    methods: tuple[tuple[Message, ...], ...] = tuple(
-        ({"name": ":method", "string_match": {"exact": method}},) for method in match.methods
-    ) or ((),)
-    alternatives = tuple(product(path_forms(match.path), methods, route_header_matches(match.condition)))
-    if len(alternatives) > ROUTES_AT_MOST:
-        raise TooWideError
-    return tuple(
-        {**route_path_match(form), **({"headers": [*method, *headers]} if method or headers else {})}
-        for form, method, headers in alternatives
-    )
+    return narrowed(match, ())
 
 
-def service_routes(callee: OutboundService) -> list[Message]:
+def service_routes(callee: OutboundService, caller: SpiffeId) -> list[Message]:
     """Return the routes to a service, in the order of its rules.
 
     Raises:
         TooWideError: a rule would become more than `ROUTES_AT_MOST` routes.
     """
-    return [
-        {"name": _route_name(rule), "match": match, "route": _service_action(callee, rule)}
-        for rule in callee.rules
-        for match in route_matches(rule.rule.match if rule.rule is not None else EVERYTHING)
-    ]
+    routes: list[Message] = []
+    for rule in callee.rules:
+        match = rule.rule.match if rule.rule is not None else EVERYTHING
+        if rule.rule is not None and rule.rule.answer is not None:
+            routes += _answers(callee, rule.rule, rule.rule.answer, route_matches(match), caller)
+            continue
+        action = _service_action(callee, rule)
+        own: list[Message] = []
+        for mirrors in mirror_sets(callee):
+            own += [
+                {"name": _route_name(rule), "match": both, "route": {**action, **mirror_policies(mirrors)}}
+                for both in narrowed(match, mirrors)
+            ]
+        if len(own) > ROUTES_AT_MOST:
+            raise TooWideError
+        routes += own
+    return routes
+
+
+def _answers(
+    callee: OutboundService, rule: RouteRule, answered: Answer, matches: tuple[Message, ...], caller: SpiffeId
+) -> Iterator[Message]:
+    """Yield the routes that Envoy answers itself, to requests that are allowed; the others get what the callee gives.
+
+    TRACE is never answered but with 405, as everywhere.
+    """
+    guards = [guard for guard in callee.guards if includes(guard.callers, caller)]
+    guarded: Message = {
+        "typed_per_filter_config": {
+            DENY: rbac_per_route(Effect.DENY, guards, caller.trust_domain),
+            ALLOW: rbac_per_route(Effect.ALLOW, guards, caller.trust_domain),
+        }
+    }
+    for match in matches:
+        if not rule.match.methods:
+            trace: Message = {"name": ":method", "string_match": {"exact": "TRACE"}}
+            refused = {**match, "headers": [*match.get("headers", []), trace]}
+            yield {**answer(refused, 405, "refused method"), **guarded}
+        match answered:
+            case Respond(status=status):
+                yield {**answer(match, status, rule.id), **guarded}
+            case Redirect(location=location):
+                # A `%` would begin one of Envoy's own substitutions.
+                header = {"key": "location", "value": location.replace("%", "%%")}
+                yield {
+                    **answer(match, REDIRECT_STATUS, rule.id),
+                    # Envoy has put the address of the request there.
+                    "response_headers_to_add": [{"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}],
+                    **guarded,
+                }
+            case _:
+                assert_never(answered)
 
 
 def _route_name(rule: OutboundRule) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from meshc_backends.envoy.address import is_ip
 from meshc_backends.envoy.message import Message, typed
 from meshc_compiler.ir.identity import SpiffeId
-from meshc_compiler.ir.workload import TlsVersion
+from meshc_compiler.ir.workload import TlsOrigination, TlsVersion
 
 _TLS = "envoy.extensions.transport_sockets.tls.v3"
 
@@ -78,23 +78,26 @@ def _alpn(protocols: Iterable[str]) -> Message:
     return {"alpn_protocols": offered} if offered else {}
 
 
-def external_tls(host: str, roots: str, minimum: TlsVersion, protocol: str) -> Message:
-    """Return the transport socket to a host outside the mesh: it must prove its name to the given roots (RFC 9525).
+def external_tls(host: str, roots: str, tls: TlsOrigination, protocol: str) -> Message:
+    """Return the transport socket to a host outside the mesh: it must prove its name to the roots (RFC 9525).
 
-    An exact DNS matcher also accepts a certificate for a wildcard that covers the host.
+    An exact DNS matcher also accepts a certificate for a wildcard that covers the name. `roots` are those of the image,
+    where the program names none.
     """
+    asked = tls.server_name or host
     context: Message = {
         "common_tls_context": {
-            "tls_params": tls_parameters(minimum),
+            "tls_params": tls_parameters(tls.minimum),
             "validation_context": {
-                "trusted_ca": {"filename": roots},
+                "trusted_ca": {"filename": tls.ca_file or roots},
                 "match_typed_subject_alt_names": [
-                    {"san_type": "IP_ADDRESS" if is_ip(host) else "DNS", "matcher": {"exact": host}},
+                    {"san_type": "IP_ADDRESS" if is_ip(name) else "DNS", "matcher": {"exact": name}}
+                    for name in tls.names or (asked,)
                 ],
             },
             "alpn_protocols": [protocol],
         },
     }
-    if not is_ip(host):  # RFC 6066 §3: addresses are not server names
-        context = {**context, "sni": host}
+    if not is_ip(asked):  # RFC 6066 §3: addresses are not server names
+        context = {**context, "sni": asked}
     return {"name": "tls", "typed_config": typed(f"{_TLS}.UpstreamTlsContext", **context)}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from meshc_backends.envoy import names
 from meshc_backends.envoy.access_log import callee_metadata
+from meshc_backends.envoy.fault import fault_name, faults_per_route
 from meshc_backends.envoy.http_filters import ALLOW, DENY, LIMIT, switched_off
 from meshc_backends.envoy.message import Message
 from meshc_backends.envoy.path_match import quote
@@ -46,7 +47,7 @@ def trace_refusal(*filters: str) -> Message:
 
 def application_host(inbound: InboundPort) -> Message:
     """Return the one virtual host of an inbound port: whatever name the caller used, it is the workload."""
-    filters = (DENY, ALLOW, *([LIMIT] if inbound.limits else []))
+    filters = (DENY, ALLOW, *([LIMIT] if inbound.limits else []), *map(fault_name, inbound.faults))
     return {
         "name": f"{inbound.service.name}:{inbound.port.number}",
         "domains": [EVERY_HOST],
@@ -58,7 +59,7 @@ def application_host(inbound: InboundPort) -> Message:
     }
 
 
-def service_host(callee: OutboundService) -> Message:
+def service_host(callee: OutboundService, caller: SpiffeId) -> Message:
     """Return the virtual host of one port of a service; the callee itself decides who may call it.
 
     Raises:
@@ -70,10 +71,17 @@ def service_host(callee: OutboundService) -> Message:
         "metadata": callee_metadata(callee.service.name, callee.port.number),
         "typed_per_filter_config": switched_off(DENY, ALLOW),
         "routes": [
-            refusal(rule.rule.match for rule in callee.rules if rule.rule is not None),
-            *service_routes(callee),
+            refusal(_compared(callee)),
+            *service_routes(callee, caller),
         ],
     }
+
+
+def _compared(callee: OutboundService) -> Iterator[RequestMatch]:
+    """Yield every match that the routes to a callee ask for."""
+    yield from (rule.rule.match for rule in callee.rules if rule.rule is not None)
+    yield from (guard.match for guard in callee.guards)
+    yield from (one.mirror.match for one in callee.mirrors)
 
 
 def external_domains(external: External, host: str, *, bare: bool) -> list[str]:
@@ -96,10 +104,11 @@ def external_host(callee: OutboundExternal, host: str, caller: SpiffeId, *, bare
         "typed_per_filter_config": {
             DENY: rbac_per_route(Effect.DENY, rules, caller.trust_domain),
             ALLOW: rbac_per_route(Effect.ALLOW, rules, caller.trust_domain),
+            **faults_per_route(callee.faults),
         },
         "routes": [
-            refusal((rule.match for rule in rules), DENY, ALLOW),
-            trace_refusal(),
+            refusal((rule.match for rule in rules), DENY, ALLOW, *map(fault_name, callee.faults)),
+            trace_refusal(*map(fault_name, callee.faults)),
             {
                 "name": OTHERWISE,
                 "match": {"prefix": "/"},

@@ -34,9 +34,9 @@ class Fault:
     """A mishap that is brought about on purpose for a share (millionths) of the calls to one port of a callee.
 
     It happens at the callee's sidecar to calls that are allowed, so that timeouts and retries of the caller meet it as
-    they would meet a real one; for an external, which has no sidecar, at the caller's. Each fault that matches draws
-    its own lot for each call: first the call waits for `delay_ns`, then it is answered with `abort_status`. At least
-    one of the two is there. `name` is the program's, the same for each port of its callees.
+    they would meet a real one; for an external, which has no sidecar, at the caller's. Each delay and each abort draws
+    its own lot for each call: a call waits for `delay_ns`, or is answered with `abort_status`, or first one and then
+    the other. At least one of the two is there. `name` is the program's, the same for each port of its callees.
     """
 
     name: str

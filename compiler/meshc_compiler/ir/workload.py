@@ -184,8 +184,9 @@ class TlsVersion(StrEnum):
 class TlsOrigination:
     """How the caller's sidecar opens a TLS connection out of the mesh.
 
-    `server_name` is asked for instead of the host (RFC 6066 §3). The certificate must chain to the roots in `ca_file`,
-    or to the system's, and bear one of `names` (sorted), or else the host's own name.
+    `server_name` is asked for instead of the host (RFC 6066 §3). The certificate must chain to the roots in `ca_file`
+    (a whole path, where the caller's sidecar finds it), or to the system's, and bear one of `names` (sorted); where
+    these are not stated the server name, or else the host's own name.
     """
 
     minimum: TlsVersion = TlsVersion.TLS_1_2

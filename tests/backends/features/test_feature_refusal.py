@@ -108,6 +108,24 @@ CARRIED_TESTS = {
             (Feature.RING_HASH, "test_a_header_keeps_its_instance"),
         )
     },
+    **{
+        ("envoy", feature): f"tests/backends/envoy/test_envoy_shadows_live.py::{test}"
+        for feature, test in (
+            (Feature.REDIRECT, "test_a_redirect_has_exactly_the_location"),
+            (Feature.RESPOND, "test_they_are_for_who_is_allowed"),
+            (Feature.MIRROR, "test_what_matches_is_copied_and_nothing_else"),
+            (Feature.FAULT, "test_an_abort_is_retried_as_a_real_one_is"),
+            (Feature.HEALTH_CHECK, "test_an_instance_that_is_not_well_gets_no_calls"),
+        )
+    },
+    **{
+        ("envoy", feature): f"tests/backends/envoy/test_envoy_external_tls_live.py::{test}"
+        for feature, test in (
+            (Feature.TLS_SERVER_NAME, "test_the_server_name_that_is_asked_for"),
+            (Feature.TLS_CA, "test_roots_of_its_own"),
+            (Feature.TLS_NAMES, "test_a_certificate_without_one_of_the_names_is_not_believed"),
+        )
+    },
     ("envoy", Feature.TIMEOUT): "tests/agreement/test_settings.py::test_calls_end_when_their_time_is_over",
     ("envoy", Feature.RETRY): "tests/agreement/test_settings.py::test_answers_are_tried_again_as_the_conditions_say",
     ("envoy", Feature.SPLIT): "tests/agreement/test_splits.py::test_versions_get_their_shares",
