@@ -101,7 +101,7 @@ def _asked(mesh: Mesh) -> Iterator[Asked]:
     for route in mesh.routes:
         yield from _of_route(route)
     for mirror in mesh.mirrors:
-        yield _of_mirror(mirror)
+        yield from _of_mirror(mirror)
         yield from _of_match(mirror.match, f"`{mirror.id}`", mirror.origin)
     for fault in mesh.faults:
         yield _of_fault(fault)
@@ -235,8 +235,10 @@ def _of_route(route: Route) -> Iterator[Asked]:
                 assert_never(rule.answer)
 
 
-def _of_mirror(mirror: Mirror) -> Asked:
-    return Asked(feature=Feature.MIRROR, what=f"`{mirror.id}`", origin=mirror.origin)
+def _of_mirror(mirror: Mirror) -> Iterator[Asked]:
+    what = f"`{mirror.id}`"
+    yield Asked(feature=Feature.MIRROR, what=what, origin=mirror.origin)
+    yield from _of_match(mirror.match, what, mirror.origin)
 
 
 def _of_fault(fault: Fault) -> Asked:

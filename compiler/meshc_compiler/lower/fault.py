@@ -53,6 +53,10 @@ class FaultBook:
         callee = self._resolver.callee(statement.flow.callee)
         if caller is None or callee is None or share is None or (delay is None and abort is None) or caller.nobody:
             return
+        if caller.plaintext:
+            message = "a fault is for callers that are known, and whoever calls as `plaintext` is not"
+            self._findings.add(names.WRONG_KIND, message, caller.span)
+            return
         targets = [(called, port) for called, ports in callee.ports for port in ports if port.protocol.is_http]
         if not targets and callee.ports:
             message = f"a fault befalls requests, and no port of `{callee.text}` shows them"

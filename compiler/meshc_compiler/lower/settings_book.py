@@ -93,6 +93,10 @@ class SettingsBook:
             message = "settings are kept by the caller's sidecar, and a caller that is not declared has none of ours"
             self._findings.add(names.WRONG_KIND, message, caller.span)
             return False
+        if caller.plaintext:
+            message = "settings are kept by the caller's sidecar, and whoever calls as `plaintext` has none"
+            self._findings.add(names.WRONG_KIND, message, caller.span)
+            return False
         pairs = len(self._resolver.caller_names(caller)) * len(callee.ports)
         if pairs > MOST_EDGES:
             message = f"this `edge` stands for {pairs:,} pairs, and at most {MOST_EDGES:,} are taken"

@@ -49,21 +49,21 @@ def holds(route: Message, method: str, path: str, query: str | None, headers: di
     seen = {":method": method, ":path": path if query is None else f"{path}?{query}", **headers}
     if "safe_regex" in route and re.fullmatch(route["safe_regex"]["regex"], path) is None:
         return False
-    if route.get("path", path) != path or not path.startswith(route.get("prefix", "/")):
+    if str(route.get("path", path)) != path or not path.startswith(route.get("prefix", "/")):
         return False
     return all(_header_holds(matcher, seen.get(matcher["name"])) for matcher in route.get("headers", []))
 
 
 def _header_holds(matcher: Message, value: str | None) -> bool:
     if "present_match" in matcher:
-        return (value is not None) == matcher["present_match"]
+        return bool((value is not None) == matcher["present_match"])
     if value is None:
         return False
     text = matcher["string_match"]
     if "exact" in text:
         return bool(value == text["exact"])
     if "prefix" in text:
-        return value.startswith(text["prefix"])
+        return value.startswith(str(text["prefix"]))
     return re.fullmatch(text["safe_regex"]["regex"], value) is not None
 
 
