@@ -43,13 +43,15 @@ _DECLARATION = re.compile(
     r"^[ \t]*(?:(?:service|external|group|jwt|let|template)[ \t]+(?P<name>[A-Za-z0-9_-]+)|mesh\b)", re.MULTILINE
 )
 
+_IMPORT = re.compile(r"^[ \t]*import\b", re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """The files of a program in the order of their paths.
 
     `lost_names` are those that statements with syntax errors seem to declare (`mesh` stands for the mesh itself), and
-    `incomplete` tells that some file could not be read at all: what depends on them is not an error of its own.
+    `incomplete` tells that some file or import could not be read at all: what depends on them is no error of its own.
     `libraries` are the paths of files that others import: they may define more than is used. `imported` is what files
     of other languages say; None where the program imports nothing.
     """
@@ -107,7 +109,7 @@ def load(paths: Sequence[str], reader: SourceReader, parse: Parse = parse) -> tu
         from meshc_compiler.importing.load import load_imports  # most programs import nothing
 
         imported = load_imports(shelf, _common_directory(directories), reader, findings)
-    incomplete = any(found.code.id.startswith("MSH08") for found in findings.all())
+    incomplete = shelf.incomplete or any(found.code.id.startswith("MSH08") for found in findings.all())
     return Program(
         files=tuple(sorted(shelf.files.values(), key=lambda file: file.source.path)),
         lost_names=frozenset(shelf.lost_names),
@@ -135,6 +137,7 @@ class FileShelf:
         self._left = LARGEST_PROGRAM
         self.files: dict[str, SourceFile] = {}
         self.lost_names: set[str] = set()
+        self.incomplete = False
 
     def add(self, real: str, path: str) -> Unread | None:
         """Read and parse one more file; tell why it could not be had."""
@@ -149,7 +152,12 @@ class FileShelf:
         self.files[real], problems = self._parse(source)
         self._findings.extend(problems)
         if has_errors(problems):
+            file = self.files[real]
             self.lost_names.update(declared["name"] or "mesh" for declared in _DECLARATION.finditer(source.text))
+            self.lost_names.update(name.text for name in file.unread_names)
+            imports = sum(isinstance(statement, ImportDecl) for statement in file.statements)
+            # What an import that cannot be read would have brought nobody knows.
+            self.incomplete |= imports < len(_IMPORT.findall(source.text))
         return None
 
 

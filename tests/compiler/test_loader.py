@@ -9,6 +9,7 @@ import pytest
 
 from meshc_compiler import loader
 from meshc_compiler.loader import DiskReader, MemoryReader, Program, load
+from meshc_compiler.pipeline import compile_program
 from meshc_lang.diagnostic import Diagnostic
 
 GROUP = "group g = a\n"
@@ -162,3 +163,22 @@ def test_names_that_are_no_text_are_passed_over(tmp_path: Path) -> None:
 def test_odd_paths_do_not_raise(tmp_path: Path) -> None:
     _, diagnostics = load(("\0", "a\nb", "x" * 5000), DiskReader(tmp_path))
     assert [one.code.id for one in diagnostics] == ["MSH084"] * 3
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        'import kubernetes "manifests/" as k8s',
+        "import kubernetes manifests/",
+        "use webapp(shop /x)",
+        "let shop = = 4s",
+        "template shop {}",
+    ],
+)
+def test_what_a_broken_statement_would_have_brought_is_not_missed_elsewhere(broken: str) -> None:
+    text = (
+        f'mesh m {{ trust-domain: "shop.example" }}\nservice web {{ port: 8080/http }}\n{broken}\n'
+        "allow web -> shop : GET /x\nallow ingress -> web : GET /x\n"
+    )
+    result = compile_program((".",), MemoryReader({"a.mesh": text}))
+    assert [one.primary.first.line for one in result.diagnostics] == [3]

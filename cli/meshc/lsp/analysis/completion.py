@@ -12,11 +12,11 @@ from meshc.lsp.analysis.field import FIELDS, UNITS_OF_FIELDS, WORDS_OF_FIELDS, u
 from meshc.lsp.analysis.hover import code_text
 from meshc.lsp.analysis.place import Range
 from meshc.lsp.analysis.program import ProgramView
-from meshc.lsp.analysis.reference import IN_OVERLAYS, STATEMENTS, WORDS, Entry
 from meshc.lsp.analysis.symbol import NameKind
 from meshc_lang.codes import CODES
 from meshc_lang.incremental import Stretch
 from meshc_lang.record import dataclass
+from meshc_lang.reference import IN_OVERLAYS, STATEMENTS, WORDS, Entry
 from meshc_lang.tree.claim import CaseDecl
 from meshc_lang.tree.policy import Attribute, AttributeKind
 from meshc_lang.tree.walk import walk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from meshc.lsp.analysis.reference import Entry
+from meshc_lang.reference import Entry
 
 _RETRY = {
     "limit": Entry("limit: 2", "How many *extra* tries there may be.", "limit: ${1:2}"),

@@ -22,11 +22,11 @@ from meshc.lsp.analysis.question import (
     Question,
     SettingFact,
 )
-from meshc.lsp.analysis.reference import IN_OVERLAYS, STATEMENTS, WORDS
 from meshc.lsp.analysis.shape import block_of, edge_of, peer_text
 from meshc.lsp.analysis.symbol import Key, NameKind
 from meshc_lang.codes import Code
 from meshc_lang.record import dataclass
+from meshc_lang.reference import IN_OVERLAYS, STATEMENTS, WORDS
 from meshc_lang.tree.declaration import Statement
 from meshc_lang.tree.node import Name, Node
 from meshc_lang.tree.policy import AnyPeer, Flow, Grant, IngressPeer

@@ -7,9 +7,9 @@ import re
 from meshc.lsp.analysis.document import Cursor
 from meshc.lsp.analysis.place import Place, Range, TextEdit
 from meshc.lsp.analysis.program import ProgramView, Site
-from meshc.lsp.analysis.reference import IN_OVERLAYS, STATEMENTS, WORDS
 from meshc.lsp.analysis.symbol import NOT_PEERS, Key, NameKind, Role
 from meshc_lang.record import dataclass
+from meshc_lang.reference import IN_OVERLAYS, STATEMENTS, WORDS
 from meshc_lang.tree.declaration import ImportDecl
 
 _NAME = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\Z")
