@@ -8,7 +8,7 @@ from meshc_compiler.finding import Findings, one_of
 from meshc_compiler.importing.fact import FoundPort, FoundService, ImportedFacts
 from meshc_compiler.ir.workload import Protocol
 from meshc_compiler.resolve.symbol import RESERVED
-from meshc_lang.codes import names
+from meshc_lang.codes import names, routing
 from meshc_lang.diagnostic import Label
 from meshc_lang.source import Span
 from meshc_lang.tree.declaration import ServiceDecl
@@ -56,6 +56,25 @@ def declare(statements: Iterable[AnyStatement], facts: ImportedFacts, findings: 
     return sorted(declared, key=lambda statement: statement.span.sort_key)
 
 
+def _check_versions(statement: ServiceDecl, service: FoundService, findings: Findings) -> None:
+    """Tell of versions that are written and that no pod of the manifests is."""
+    versions = _field(statement, "versions")
+    if service.running is None or not isinstance(versions, ListValue):
+        return
+    for item in versions.items:
+        if not isinstance(item, Name | Text) or item.text in service.running:
+            continue
+        running = f"its pods are {one_of(service.running).replace(' or ', ' and ')}" if service.running else ""
+        findings.add(
+            routing.VERSION_NOBODY_RUNS,
+            f"no pod of `{statement.name}` is version `{item.text}`",
+            item.span,
+            related=(Label(service.span, "found in the manifests here"),),
+            help=running or "its pods have no label `version`, by which versions are told apart",
+            subject=f"version {statement.name}.{item.text}",
+        )
+
+
 def _cluster_name(statement: ServiceDecl) -> str:
     value = _field(statement, "service-name")
     return value.text if isinstance(value, Name | Text) else statement.name.text
@@ -71,6 +90,7 @@ def _refined(statement: ServiceDecl, service: FoundService, findings: Findings) 
     if stated & {"port", "ports"}:
         stated |= {"port", "ports"}
         _check_ports(statement, service, findings)
+    _check_versions(statement, service, findings)
     pairs = [_with_labels(pair, service) if pair.key.text == "labels" else pair for pair in statement.body.pairs]
     added = _body(service, stated).pairs
     return ServiceDecl(

@@ -57,7 +57,8 @@ class FoundService:
     """A service of the mesh as manifests describe it; without ports, a workload that only calls.
 
     `account` is None where no pods are found, or where they run under the namespace's `default`, which tells nobody
-    apart (`shares_account`).
+    apart (`shares_account`). `running` are all values of the pods' label `version`, be it a single one; None where no
+    pods are found.
     """
 
     name: str
@@ -67,6 +68,7 @@ class FoundService:
     selector: tuple[tuple[str, str], ...]
     labels: tuple[tuple[str, str], ...]
     versions: tuple[str, ...]
+    running: tuple[str, ...] | None = None
     replicas: int
     ports: tuple[FoundPort, ...]
     probes: tuple[Probe, ...]

@@ -165,6 +165,7 @@ def _service(
         selector=selector,
         labels=tuple(sorted(labels.items())),
         versions=_versions(found, behind, findings),
+        running=_running(behind),
         replicas=max(1, sum(runner.replicas for runner in behind)),
         ports=tuple(_ports(found, behind, findings)),
         probes=tuple(_probes(behind)),
@@ -234,6 +235,12 @@ def _versions(found: KubernetesObject, behind: list[_Runner], findings: Findings
             message = f"the version `{version}` of `{found.name.text}` is left out: it becomes part of a host name"
             findings.add(names.NOT_CARRIED_OVER, message, found.name.span)
     return tuple(sorted(versions)) if len(versions) > 1 else ()
+
+
+def _running(behind: list[_Runner]) -> tuple[str, ...] | None:
+    if not behind:
+        return None
+    return tuple(sorted({value for runner in behind for key, value in runner.labels if key == VERSION_LABEL}))
 
 
 def _shared_labels(behind: list[_Runner]) -> Labels:

@@ -101,6 +101,40 @@ SPLIT_WITH_ONE_VERSION = Code(
     good=_SHOP + "route api {\n  /** => v1 95%, v2 5%\n}\n",
 )
 
+_DEPLOYMENT = """apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api-v1}
+spec:
+  selector: {matchLabels: {app: api}}
+  template:
+    metadata: {labels: {app: api, version: v1}}
+    spec: {serviceAccountName: api, containers: [{name: api}]}
+"""
+_RUNS = (
+    'mesh shop { trust-domain: "shop.example" }\nimport kubernetes "k8s.yaml"\nservice web {}\n'
+    "service api { versions: [v1] }\nallow web -> api : GET /**\n"
+)
+
+VERSION_NOBODY_RUNS = Code(
+    id="MSH433",
+    name="version-nobody-runs",
+    severity=Severity.WARNING,
+    summary="a version of a service that no pod of its manifests is",
+    why=(
+        "A version is the value of the label `version` on pods. Requests that are routed to one that nobody runs are "
+        "answered with 503. Roll it out first, or take it out of the program."
+    ),
+    bad=_RUNS.replace("[v1]", "[v1, v2]"),
+    good=_RUNS,
+    files=(
+        (
+            "k8s.yaml",
+            "apiVersion: v1\nkind: Service\nmetadata: {name: api}\nspec:\n  selector: {app: api}\n"
+            "  ports: [{name: http, port: 80}]\n---\n" + _DEPLOYMENT,
+        ),
+    ),
+)
+
 TOO_MANY_ROUTES = Code(
     id="MSH432",
     name="too-many-routes",
