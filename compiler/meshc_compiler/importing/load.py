@@ -26,8 +26,9 @@ from meshc_compiler.loader import (
     read_text,
 )
 from meshc_compiler.program_path import resolve_inside
+from meshc_compiler.source_reader import plain_path
 from meshc_lang.codes import names, units
-from meshc_lang.diagnostic import Label
+from meshc_lang.diagnostic import Fix, Label
 from meshc_lang.source import SourceText
 from meshc_lang.tree.declaration import ImportDecl
 
@@ -321,7 +322,30 @@ class _ImportLoader:
 
     def _tell_refusal(self, statement: ImportDecl, path: str, refusal: Refusal) -> None:
         code = names.IMPORT_OUTSIDE if refusal.outside else names.MISSING_IMPORT
-        self._findings.add(code, f"`{path}` {refusal.reason}", statement.path.span)
+        help_line = ""
+        fixes: tuple[Fix, ...] = ()
+        directory = directory_of(statement.span.source.path)
+        if refusal.outside:
+            help_line = "a program imports what lies in its own directory, named relative to the importing file"
+        elif self._reader.is_directory(plain_path(f"{directory}/{path}")):
+            help_line = f"name one file in it; `meshc check {self._root}` reads every `{SUFFIX}` file below a directory"
+        elif path == statement.path.text:
+            help_line, fixes = self._meant(statement, directory)
+        message = f"`{path}` {refusal.reason}"
+        self._findings.add(code, message, statement.path.span, help=help_line, fixes=fixes)
+
+    def _meant(self, statement: ImportDecl, directory: str) -> tuple[str, tuple[Fix, ...]]:
+        """Return the names near to that of a file that is not there, of those in its directory that fit the import."""
+        written = statement.path
+        folder, _, last = written.text.rpartition("/")
+        beside = self._reader.list_directory(plain_path(f"{directory}/{folder}"))
+        if isinstance(beside, Refusal):
+            return "", ()
+        end = last[last.rfind(".") :] if "." in last else "" if statement.kind is not None else SUFFIX
+        # The name is the end of the text in quotes; where an escape is in that, it is told and not mended.
+        span = written.span.at(written.span.end - 1 - len(last), written.span.end - 1)
+        near, fixes = did_you_mean(last, [name for name in beside if name.endswith(end)], span)
+        return near, fixes if span.text == last else ()
 
     def _tell_missing(self, statement: ImportDecl, message: str) -> None:
         self._findings.add(names.MISSING_IMPORT, message, statement.path.span)
