@@ -115,7 +115,7 @@ def compile_loaded(
     results: list[_Lowered] = []
     if every and expander is not None:
         for name in overlays:
-            result = _with_overlay(program, (), expander, name, only_look=base.index is None)
+            result = _with_overlay(program, None, expander, name, only_look=base.index is None)
             results.append(result)
             for one in result.diagnostics:
                 told[one.key] = _also(told[one.key], name) if one.key in told else one
@@ -181,22 +181,25 @@ def _by_itself(program: Program, found: tuple[Diagnostic, ...], expander: Expand
 
 
 def _with_overlay(
-    program: Program, found: tuple[Diagnostic, ...], expander: Expander, overlay: str, *, only_look: bool = False
+    program: Program, found: tuple[Diagnostic, ...] | None, expander: Expander, overlay: str, *, only_look: bool = False
 ) -> _Lowered:
-    """Lower and check a program with an overlay; `found` is what was found about the program before.
+    """Lower and check a program with an overlay.
 
-    To `only_look` at the overlay is enough where the program by itself could not be lowered: what else would be found
-    is most likely the same mistakes again.
+    `found` is what was found while reading, where the overlay is all that is compiled: then what is wrong with the
+    program's values and templates comes with it; None where the program by itself is compiled as well. To `only_look`
+    at the overlay is enough where the program by itself could not be lowered: what else would be found is most likely
+    the same mistakes again.
     """
     from meshc_compiler.expand.provenance import explained
 
     base, expansion = expander.base(), expander.overlay(overlay)
-    start = found + explained(base.diagnostics, base.background)
+    start = () if found is None else found + explained(base.diagnostics, base.background)
     if only_look:
         return _Lowered(None, explained(expansion.diagnostics, expansion.background), overlay)
     lowered, more = lower_program(program, expansion.statements, expansion.lost_names, overlay)
     result = _checked(lowered, start + expansion.diagnostics + more)
-    own = explained(result.diagnostics[len(start) :], expansion.background)
+    background = replace(expansion.background, by_itself=found is not None)
+    own = explained(result.diagnostics[len(start) :], background)
     return _Lowered(result.index, start + own, overlay)
 
 

@@ -40,7 +40,8 @@ class Background:
 
     `lets` are the names that may have been meant by a word; `poisoned` the places of names whose value has an error
     of its own; `expansions` how often each template was written out. `overlay` is the one that was applied, `dropped`
-    the names that it took away.
+    the names that it took away. With `by_itself` the overlay is all that was compiled, so that a finding may be one of
+    the program: it is told as the overlay's if something of the overlay has part in it.
     """
 
     lets: tuple[str, ...] = ()
@@ -48,6 +49,7 @@ class Background:
     expansions: Mapping[str, int] = field(default_factory=dict)
     overlay: OverlayDecl | None = None
     dropped: Mapping[str, Span] = field(default_factory=dict)
+    by_itself: bool = False
 
 
 def explained(diagnostics: Iterable[Diagnostic], background: Background) -> tuple[Diagnostic, ...]:
@@ -94,7 +96,7 @@ def _told(first: Diagnostic, group: list[Diagnostic], everywhere: bool, backgrou
     ways = list(_waypoints(group))
     uses = list(_uses(group))
     overlay = []
-    if background.overlay is not None:
+    if background.overlay is not None and (not background.by_itself or _has_part(first)):
         name = background.overlay.name
         overlay = [Label(name.span, f"in the overlay `{name}`")]
     dropped = background.dropped.get(first.primary.text) if first.code in _UNKNOWN | _WORDS else None
@@ -107,6 +109,12 @@ def _told(first: Diagnostic, group: list[Diagnostic], everywhere: bool, backgrou
     related = tuple(dict.fromkeys(label for row in rows for label in row if label is not None))
     fixes = tuple(_mended(fix, everywhere, background) for fix in first.fixes)
     return _with_let(dataclasses.replace(first, related=related, fixes=fixes), background)
+
+
+def _has_part(diagnostic: Diagnostic) -> bool:
+    """Tell whether something of an overlay has part in a finding."""
+    spans = (diagnostic.primary, *(label.span for label in diagnostic.related))
+    return any(note.startswith("overlay ") for span in spans for note in span.notes)
 
 
 def _waypoints(group: list[Diagnostic]) -> Iterator[Label]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias, assert_never
 
 from meshc_compiler.automaton import NoText, find_text
@@ -90,6 +91,26 @@ def lower_condition(
                     assert_never(condition)
         case _:
             assert_never(condition)
+
+
+def without_claims(condition: tree.Condition) -> tree.Condition | None:
+    """Return what is left of a condition where no token is trusted; None if it never holds then.
+
+    For `deny … unless`, where a claim that nobody has excepts nobody. Behind a `not` claims are left to be told.
+    """
+    match condition:
+        case tree.Present() | tree.Compare() | tree.Within():
+            is_claim = condition.attribute.kind is tree.AttributeKind.CLAIM
+            never = is_claim and getattr(condition, "comparison", None) is not tree.Comparison.NOT_EQUAL
+            return None if never else condition
+        case tree.AllOf():
+            parts = [without_claims(operand) for operand in condition.operands]
+            return None if None in parts else condition
+        case tree.AnyOf():
+            left = [part for operand in condition.operands if (part := without_claims(operand)) is not None]
+            return replace(condition, operands=tuple(left)) if left else None
+        case _:
+            return condition
 
 
 class _Makers:

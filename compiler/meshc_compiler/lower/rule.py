@@ -8,7 +8,7 @@ from meshc_compiler.ir.condition import Question, is_about_requests, settled
 from meshc_compiler.ir.match import CallerIn, RequestMatch
 from meshc_compiler.ir.policy import Effect, Limit, LimitKey, LimitKeyKind, Rule
 from meshc_compiler.ir.workload import ServicePort
-from meshc_compiler.lower.condition import attribute_name, combine, lower_condition
+from meshc_compiler.lower.condition import attribute_name, combine, lower_condition, without_claims
 from meshc_compiler.lower.match import Form, LoweredMatcher, lower_grant
 from meshc_compiler.lower.sentence import callee_text, match_text, quoted
 from meshc_compiler.resolve.peer import CalleeEnd, PeerResolver
@@ -64,8 +64,11 @@ class RuleBook:
         callee = self._resolver.callee(statement.flow.callee)
         unless = None
         broken = False
-        if isinstance(statement, DenyDecl) and statement.unless is not None:
-            unless = lower_condition(statement.unless, self._resolver, self._findings)
+        excepted = statement.unless if isinstance(statement, DenyDecl) else None
+        if excepted is not None and not self._resolver.trusts_tokens:
+            excepted = without_claims(excepted)
+        if excepted is not None:
+            unless = lower_condition(excepted, self._resolver, self._findings)
             broken = unless is None
         lowered: list[tuple[Grant, LoweredMatcher]] = []
         for grant in statement.grants:

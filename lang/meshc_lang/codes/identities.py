@@ -122,7 +122,8 @@ NO_TRUSTED_TOKEN = Code(
     summary="a question about claims in a program that trusts no token",
     why=(
         "A claim counts only if the token that bears it was verified. Without a `jwt` statement no issuer is trusted, "
-        "so no request has claims: a guard on one never holds, and a deny `unless claim …` is one without exceptions."
+        "so no request has claims: a guard on one never holds. Only in the `unless` of a deny a claim may be named all "
+        "the same, and excepts nobody until somebody's tokens are trusted."
     ),
     bad=_MESH + _ADMIN,
     good=_MESH + _GOOD_JWT + _ADMIN,
