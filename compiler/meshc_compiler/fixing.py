@@ -62,7 +62,8 @@ def fix_program(
     """Apply the safe fixes of a program's findings (with `unsafe` also those that may change its meaning).
 
     Never one of several to choose from. Each round applies all fixes that do not overlap and reads the program again:
-    it must still be read as far as before, and have no errors that it did not have, or the fixes at fault are undone.
+    it must still be read as far as before, and have no errors that it did not have, by itself and with each of its
+    overlays, or the fixes at fault are undone.
     Only files that the paths name, or that lie below them, are changed.
     """
     return _Fixer(paths, reader, unsafe, today).run()
@@ -200,7 +201,7 @@ def _stage(result: CompileResult) -> int:
     """Return how far a program was read: 0 not all of its text, 1 not all of its names and values, 2 checked."""
     if any(one.code.id.startswith("MSH0") and one.severity is Severity.ERROR for one in result.diagnostics):
         return 0
-    return 1 if result.mesh is None else 2
+    return 1 if any(one.mesh is None for one in (result, *result.overlays)) else 2
 
 
 def _errors(result: CompileResult) -> Counter[tuple[str, str, str, str]]:

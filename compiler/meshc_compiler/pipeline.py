@@ -172,12 +172,13 @@ def _by_itself(program: Program, found: tuple[Diagnostic, ...], expander: Expand
     if expander is None:
         lowered, more = lower_program(program) if program.files else (None, ())
         return _checked(lowered, found + more)
-    from meshc_compiler.expand.provenance import explained
+    from meshc_compiler.expand.provenance import explained, less_sure
 
     expansion = expander.base()
     lowered, more = lower_program(program, expansion.statements, expansion.lost_names)
     result = _checked(lowered, found + expansion.diagnostics + more)
-    return replace(result, diagnostics=explained(result.diagnostics, expansion.background))
+    told = explained(result.diagnostics, expansion.background)
+    return replace(result, diagnostics=less_sure(told) if expander.overlays else told)
 
 
 def _with_overlay(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from meshc_lang.codes import syntax
-from meshc_lang.diagnostic import Diagnostic, Label
+from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix, Label
 from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText, Span
 
@@ -277,16 +277,38 @@ class _Cutter:
                 f"this `{opener.mark}` is never closed",
                 Span(self.source, opener.offset, opener.offset + 1),
                 label,
+                fixes=self.closings(opener, self.suspects[0][1] if self.suspects else None, until),
             )
         self.broken = True
+
+    def closings(self, opener: _Opener, outer: int | None, until: int) -> tuple[Fix, ...]:
+        """Return the fix that closes a block: above the line of the outer closer, or behind the statement's lines.
+
+        There is none where more is open than that, nor for a bracket within a line.
+        """
+        if len(self.stack) > 1 or opener.mark != "{":
+            return ()
+        text = self.source.text
+        closer = " " * opener.indent + _OPENERS[opener.mark]
+        if outer is not None:
+            at = text.rfind("\n", 0, outer) + 1
+            edit = Edit(Span(self.source, at, at), f"{closer}\n")
+        else:
+            lines = text[opener.offset : until].split("\n")
+            while len(lines) > 1 and (not lines[-1].strip() or lines[-1].lstrip().startswith("#")):
+                lines.pop()
+            at = opener.offset + len("\n".join(lines).rstrip("\r"))
+            edit = Edit(Span(self.source, at, at), f"\n{closer}")
+        title = f"close it by `{_OPENERS[opener.mark]}`"
+        return (Fix(title=title, applicability=Applicability.UNSAFE, edits=(edit,)),)
 
     def unclosed_string(self, start: int, end: int) -> None:
         if not self.broken:
             self.report(syntax.UNCLOSED_STRING, "this string has no closing quote", Span(self.source, start, end))
         self.broken = True
 
-    def report(self, code: syntax.Code, message: str, span: Span, *related: Label) -> None:
-        self.problems.append(Diagnostic(code=code, message=message, primary=span, related=related))
+    def report(self, code: syntax.Code, message: str, span: Span, *related: Label, fixes: tuple[Fix, ...] = ()) -> None:
+        self.problems.append(Diagnostic(code=code, message=message, primary=span, related=related, fixes=fixes))
 
 
 def cut(source: SourceText) -> list[Chunk]:

@@ -52,7 +52,9 @@ def test_a_fix_removes_its_finding(name: str) -> None:
             after = compile_files(applied(files, fix))
             assert same(finding, after.diagnostics) < same(finding, before.diagnostics), (finding.message, fix.title)
             if finding.code.id in {"MSH302", "MSH303"}:
-                assert fix.applicability is Applicability.SAFE
+                # In an overlay a line of the program may have an effect after all.
+                overlays = any("overlay " in text for text in files.values())
+                assert overlays or fix.applicability is Applicability.SAFE
                 assert len(after.diagnostics) < len(before.diagnostics)
 
 

@@ -10,7 +10,7 @@ import pytest
 from meshc_compiler import fixing
 from meshc_compiler.fixing import Fixing, fix_program
 from meshc_compiler.loader import MemoryReader
-from meshc_compiler.pipeline import CompileResult, compile_program
+from meshc_compiler.pipeline import CompileResult, compile_all
 from meshc_lang.codes import CODES
 from meshc_lang.diagnostic import Applicability, Edit, Fix, Severity
 from support.corpus import case_files
@@ -45,9 +45,9 @@ def errors(result: CompileResult) -> set[tuple[str, str]]:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_fixing_does_no_harm_and_is_done_at_once(name: str, unsafe: bool) -> None:
     files = PROGRAMS[name]
-    before = compile_program((".",), MemoryReader(files))
+    before = compile_all((".",), MemoryReader(files))
     done = fix(files, unsafe=unsafe)
-    after = compile_program((".",), MemoryReader(fixed_texts(files, done)))
+    after = compile_all((".",), MemoryReader(fixed_texts(files, done)))
     assert [one.message for one in after.diagnostics] == [one.message for one in done.result.diagnostics]
     if before.mesh is not None:
         assert after.mesh is not None
@@ -81,7 +81,7 @@ def test_a_fix_may_show_errors_that_nobody_could_see() -> None:
 
 def test_a_fix_that_brings_errors_is_taken_back_and_the_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     text = HEAD + "".join(f"allow web -> api : GET /{name}\n" for name in "abcdef") + "allow web -> api : /**\n"
-    real = compile_program
+    real = compile_all
 
     def with_a_bad_fix(*arguments: object) -> CompileResult:
         """Make the fix of `/c` one that breaks the program."""
@@ -94,11 +94,18 @@ def test_a_fix_that_brings_errors_is_taken_back_and_the_others_stay(monkeypatch:
             changed.append(one)
         return CompileResult(program=result.program, mesh=result.mesh, index=result.index, diagnostics=tuple(changed))
 
-    monkeypatch.setattr(fixing, "compile_program", with_a_bad_fix)
+    monkeypatch.setattr(fixing, "compile_all", with_a_bad_fix)
     done = fix({"p.mesh": text})
     assert [file.after for file in done.files] == [HEAD + "allow web -> api : GET /c\nallow web -> api : /**\n"]
     assert len(done.fixed) == 5
     assert [one.primary.text for one in done.refused] == ["GET /c"]
+
+
+def test_what_an_overlay_needs_is_not_taken_away_unasked() -> None:
+    text = HEAD + "allow web -> api : /**\nallow web -> api : GET /x\noverlay staging { deny any -> api : POST /** }\n"
+    assert fix({"p.mesh": text}).files == ()
+    (file,) = fix({"p.mesh": text}, unsafe=True).files
+    assert "GET /x" not in file.after
 
 
 def test_fixes_in_several_files() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from meshc.render.excerpt import window
 from meshc.render.terminal import Ink, Terminal
 from meshc_lang.diagnostic import Edit
+from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText
 
 _MOST_LINES = 6
@@ -25,10 +26,14 @@ def patch_lines(
     for edit in edits:
         by_source.setdefault(edit.span.source.path, (edit.span.source, []))[1].append(edit)
     lines: list[tuple[str, Ink]] = []
-    for source, own in by_source.values():
-        if len(by_source) > 1:
-            lines.append((terminal.safe(source.path), Ink.FAINT))
-        lines += _changes(source, own, both, terminal)
+    changes = {path: list(_changes(source, own, both)) for path, (source, own) in by_source.items()}
+    width = max((len(str(change.number)) for own in changes.values() for change in own), default=1)
+    for path, own in changes.items():
+        if len(changes) > 1:
+            lines.append((terminal.safe(path), Ink.FAINT))
+        for change in own:
+            text = window(change.line, change.focus, width + 2, terminal)
+            lines.append((f"{change.number:>{width}} {change.sign} {text}", change.ink))
     # A count of one line would be as long as that line.
     shown = len(lines) if most is None or len(lines) <= most + 1 else most
     for text, ink in lines[:shown]:
@@ -37,7 +42,22 @@ def patch_lines(
         yield terminal.paint(f"and {len(lines) - shown} lines more", Ink.FAINT)
 
 
-def _changes(source: SourceText, edits: list[Edit], both: bool, terminal: Terminal) -> Iterator[tuple[str, Ink]]:
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A line that goes (`-`) or comes (`+`), and the character of it that matters."""
+
+    number: int
+    sign: str
+    line: str
+    focus: int
+
+    @property
+    def ink(self) -> Ink:
+        """The colour of the line."""
+        return Ink.ADDED if self.sign == "+" else Ink.REMOVED
+
+
+def _changes(source: SourceText, edits: list[Edit], both: bool) -> Iterator[_Change]:
     for first, last, group in _by_lines(source, edits):
         start = source.line_starts[first - 1]
         end = source.line_starts[last - 1] + len(source.line(last))
@@ -51,11 +71,10 @@ def _changes(source: SourceText, edits: list[Edit], both: bool, terminal: Termin
         while old_lines and new_lines and old_lines[-1] == new_lines[-1]:
             del old_lines[-1], new_lines[-1]
         focus = _first_difference(old_lines[0], new_lines[0]) if old_lines and new_lines else 0
-        width = len(str(first + max(len(old_lines), len(new_lines))))
         for offset, line in enumerate(old_lines if both or len(new_lines) < len(old_lines) else ()):
-            yield f"{first + offset} - {window(line, focus, width + 2, terminal)}", Ink.REMOVED
+            yield _Change(first + offset, "-", line, focus)
         for offset, line in enumerate(new_lines):
-            yield f"{first + offset} + {window(line, focus, width + 2, terminal)}", Ink.ADDED
+            yield _Change(first + offset, "+", line, focus)
 
 
 def _lines(text: str) -> list[str]:

@@ -77,6 +77,25 @@ def explained(diagnostics: Iterable[Diagnostic], background: Background) -> tupl
     return tuple(told)
 
 
+def less_sure(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Return findings of a program that has overlays: a line without effect may have one in some overlay.
+
+    So no fix that takes such a line away is safe.
+    """
+    return tuple(
+        dataclasses.replace(
+            one, fixes=tuple(dataclasses.replace(fix, applicability=_at_most_unsafe(fix)) for fix in one.fixes)
+        )
+        if one.code in _IDLE_LINES and one.fixes
+        else one
+        for one in diagnostics
+    )
+
+
+def _at_most_unsafe(fix: Fix) -> Applicability:
+    return Applicability.UNSAFE if fix.applicability is Applicability.SAFE else fix.applicability
+
+
 def _is_idle_elsewhere(diagnostic: Diagnostic, background: Background) -> bool:
     return background.overlay is not None and diagnostic.code in _IDLE and diagnostic.primary.overlay == ""
 

@@ -27,6 +27,7 @@ from meshc_lang.tree.value import (
     Switch,
     Value,
 )
+from meshc_lang.units import DURATION_UNITS, RATE_UNITS, SIZE_UNITS
 
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z")
 _WHOLE = 1_000_000
@@ -49,6 +50,17 @@ HOMES = {
     **dict.fromkeys(("sampling", "propagation", "access-log", "metrics", "otlp"), "telemetry"),
 }
 """The block of settings in which each of its fields stands, for those who look for it elsewhere."""
+
+_QUANTITIES = (
+    rf"[0-9]+(\.[0-9]+)?({'|'.join(DURATION_UNITS)})",
+    rf"[0-9]+(\.[0-9]+)?({'|'.join(SIZE_UNITS)})",
+    rf"[0-9]+/({'|'.join(RATE_UNITS)})",
+    r"[0-9]+(\.[0-9]+)?%",
+    r"[0-9]+/(http|http2|grpc|tcp|tls)",
+    r"[0-9]+",
+    r"on|off|true|false",
+)
+"""How quantities of one kind are written, as far as it takes to tell the kinds apart."""
 
 LONGEST_LABEL = 63
 """The most characters of a DNS label (RFC 1035 §2.3.4)."""
@@ -274,7 +286,18 @@ def wrong_type(findings: Findings, what: str, wanted: str, value: Value) -> None
     """Tell that a value is of another kind than the field takes; quantities of the wrong kind have a wrong unit."""
     quantity = isinstance(value, Duration | Percent | Size | Rate)
     code: Code = units.WRONG_UNIT if quantity else units.WRONG_TYPE
-    findings.add(code, f"{what} takes {wanted}, and this is {describe(value)}", value.span)
+    fixes = _unquoted(value, wanted) if isinstance(value, Text) else ()
+    findings.add(code, f"{what} takes {wanted}, and this is {describe(value)}", value.span, fixes=fixes)
+
+
+def _unquoted(value: Text, wanted: str) -> tuple[Fix, ...]:
+    """Return the fix that takes the quotes off a quantity, if it is then of the same kind as the example."""
+    example = re.search(r"`([^`]+)`", wanted)
+    if example is None or not any(
+        re.fullmatch(kind, example[1]) and re.fullmatch(kind, value.text) for kind in _QUANTITIES
+    ):
+        return ()
+    return (replacement(f"write `{value.text}` without quotes", value.span, value.text, Applicability.SAFE),)
 
 
 def duplicate(findings: Findings, message: str, span: Span, first: Span) -> None:

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Mapping
 from dataclasses import replace
 
-from meshc_compiler.finding import Findings
+from meshc_compiler.finding import Findings, delete
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.mesh import INGRESS
 from meshc_compiler.ir.route import RouteRule
@@ -294,11 +294,27 @@ class _Precedence:
                 routing.UNREACHABLE_ROUTE,
                 f"no request reaches this rule of `{self._service}`: others win over it for all that it matches",
                 _matched(declaration),
+                label="no request gets here",
+                fixes=(self._without(number),),
                 related=tuple(
                     Label(span, "wins over it") for span in sorted(spans, key=lambda span: span.sort_key)[:3]
                 ),
                 subject=f"route {self._service}",
             )
+
+    def _without(self, number: int) -> Fix:
+        """Return the fix that deletes a rule, and its name where others go over it."""
+        own = self._declarations[number]
+        edits = list(delete("", own.span).edits)
+        for declaration in self._declarations:
+            left = [name for name in declaration.over if own.name is None or name.text != own.name.text]
+            if declaration is own or len(left) == len(declaration.over):
+                continue
+            source = declaration.span.source
+            before = source.text[: source.text.rindex("over", 0, declaration.over[0].span.start)]
+            clause = source.span(len(before.rstrip()), declaration.over[-1].span.end)
+            edits.append(Edit(clause, f" over {', '.join(name.text for name in left)}" if left else ""))
+        return Fix(title="delete this rule", applicability=Applicability.UNSAFE, edits=tuple(edits))
 
 
 def _matched(declaration: RuleDecl) -> Span:

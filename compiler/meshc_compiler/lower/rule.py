@@ -185,9 +185,13 @@ def no_port_fits(callee: CalleeEnd, matcher: LoweredMatcher, span: Span, finding
         Form.ANYTHING: "what a request bears is seen on `http` and `grpc` ports",
     }[matcher.form]
     speaks = " and ".join(f"`{protocol}`" for protocol in spoken)
-    help_line = {"grpc": "write `rpc package.Service/Method`", "tcp": "write `tcp`", "tls": "write `tcp`"}.get(
-        spoken[0], ""
-    )
+    help_line = {
+        "http": "write a method and a path, for example `GET /x`",
+        "http2": "write a method and a path, for example `GET /x`",
+        "grpc": "write `rpc package.Service/Method`",
+        "tcp": "write `tcp`",
+        "tls": "write `tcp`",
+    }.get(spoken[0], "")
     if len(spoken) > 1 or matcher.form is Form.ANYTHING:
         help_line = ""
     related: tuple[Label, ...] = ()

@@ -6,11 +6,11 @@ from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
-from meshc_compiler.finding import Findings
+from meshc_compiler.finding import Findings, replacement
 from meshc_compiler.ir.setting import NOTHING_STATED, SETTING_FIELDS, SETTING_NAMES, Setting, Settings
 from meshc_lang.codes import routing
-from meshc_lang.diagnostic import Label
-from meshc_lang.source import Span
+from meshc_lang.diagnostic import Applicability, Fix, Label
+from meshc_lang.source import ExpandedSpan, Span
 
 K = TypeVar("K", bound=Hashable)
 
@@ -65,8 +65,24 @@ class SettingsTable(Generic[K]):
             label="and another here",
             related=(Label(old.origin, "one here …"),),
             help="keep one of them, or state one at a more specific scope",
+            fixes=_agreements(old.origin, new.origin),
             subject=f"settings {what}",
         )
+
+
+def _agreements(old: Span, new: Span) -> tuple[Fix, ...]:
+    """Return the two ways to make both places say the same; none where they are not two values of one field.
+
+    Nor where a place stands for several, or for a value that is written elsewhere.
+    """
+    if isinstance(old, ExpandedSpan) or isinstance(new, ExpandedSpan):
+        return ()
+    if old.text.partition(":")[0].strip() != new.text.partition(":")[0].strip():
+        return ()
+    return tuple(
+        replacement(f"say `{' '.join(kept.text.split())}` in both places", changed, kept.text, Applicability.CHOOSE_ONE)
+        for kept, changed in ((old, new), (new, old))
+    )
 
 
 def _is_of_overlay(setting: Setting[Any]) -> bool:

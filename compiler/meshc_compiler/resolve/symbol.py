@@ -77,6 +77,8 @@ class SymbolTable:
             if not self.may_be_lost(name):
                 others = [other.name for other in self.of_kind(*kinds)]
                 help_line, fixes = did_you_mean(name, others, span)
+                if not help_line and SymbolKind.SERVICE in kinds:
+                    help_line = f"declare it, for example by `service {name} {{ port: 8080/http }}`"
                 message = f"there is no {_either(kinds)} `{name}`"
                 findings.add(names.UNKNOWN_NAME, message, span, help=help_line, fixes=fixes, subject=f"name {name}")
             return None
@@ -130,6 +132,7 @@ def collect_symbols(
                 symbol.declaration.name.span,
                 label="declared again here",
                 related=(Label(first.declaration.name.span, f"first declared here, as {_article(first.kind)}"),),
+                help="give one of them another name, or make one of both",
                 subject=f"name {name}",
             )
         else:
