@@ -44,7 +44,7 @@ class Formatting:
 
 def format_tree(paths: tuple[str, ...]) -> Formatting:
     """Format the files of a program; those with syntax errors are left out, each with its errors."""
-    program, diagnostics = load(paths, DiskReader())
+    program, diagnostics = load(paths, DiskReader(), imports=False)
     broken = {id(one.primary.source) for one in diagnostics if has_errors((one,))}
     sound = (file for file in program.files if id(file.source) not in broken)
     return Formatting(files=tuple(map(_format, sound)), diagnostics=diagnostics)

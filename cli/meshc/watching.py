@@ -47,7 +47,7 @@ def watch_program(
     def run() -> list[str]:
         result = compiled()
         tell(result)
-        return [source.path for source in result.program.sources]
+        return [source.path for source in result.program.read]
 
     text = reporting.form == "text"
     watch(program, run, sys.stdout if text else sys.stderr, clear=text)

@@ -67,16 +67,24 @@ class Program:
         """The texts of the files."""
         return tuple(file.source for file in self.files)
 
+    @property
+    def read(self) -> tuple[SourceText, ...]:
+        """The texts of the files, and those of other languages that they import."""
+        return self.sources if self.imported is None else (*self.sources, *self.imported.sources)
+
 
 Parse: TypeAlias = Callable[[SourceText], tuple[SourceFile, tuple[Diagnostic, ...]]]
 """From a text to its tree, as `parser.parse` does it: whoever keeps trees of texts that seldom change has another."""
 
 
-def load(paths: Sequence[str], reader: SourceReader, parse: Parse = parse) -> tuple[Program, tuple[Diagnostic, ...]]:
+def load(
+    paths: Sequence[str], reader: SourceReader, parse: Parse = parse, *, imports: bool = True
+) -> tuple[Program, tuple[Diagnostic, ...]]:
     """Read and parse a program: the files named, and every `.mesh` file below the directories named.
 
     Hidden directories are passed over. A file that is reached twice is read once. What cannot be read becomes a
-    diagnostic at the file's (empty) beginning. However much there is, time and memory are bounded.
+    diagnostic at the file's (empty) beginning. However much there is, time and memory are bounded. Without `imports`
+    what the files import is not read, and a program that imports something is incomplete.
     """
     findings = Findings()
     found: dict[str, str] = {}
@@ -105,11 +113,15 @@ def load(paths: Sequence[str], reader: SourceReader, parse: Parse = parse) -> tu
             if problem.code is reading.PROGRAM_TOO_LARGE:
                 break
     imported = None
-    if any(isinstance(statement, ImportDecl) for file in shelf.files.values() for statement in file.statements):
+    has_imports = any(
+        isinstance(statement, ImportDecl) for file in shelf.files.values() for statement in file.statements
+    )
+    if has_imports and imports:
         from meshc_compiler.importing.load import load_imports  # most programs import nothing
 
         imported = load_imports(shelf, _common_directory(directories), reader, findings)
-    incomplete = shelf.incomplete or any(found.code.id.startswith("MSH08") for found in findings.all())
+    unread = any(found.code.id.startswith("MSH08") for found in findings.all())
+    incomplete = shelf.incomplete or unread or (has_imports and not imports)
     return Program(
         files=tuple(sorted(shelf.files.values(), key=lambda file: file.source.path)),
         lost_names=frozenset(shelf.lost_names),

@@ -143,6 +143,44 @@ def test_programs_without_such_imports_load_no_reader() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_what_is_imported_counts_among_what_is_read_unless_imports_are_left_alone() -> None:
+    files = {"a.mesh": HEAD + 'import "lib/b.mesh"\nimport openapi "api.yaml" for api\n', "api.yaml": API}
+    reader = MemoryReader({**files, "lib/b.mesh": "service b {}\n"})
+    program, _ = load(("a.mesh",), reader)
+    assert [source.path for source in program.read] == ["a.mesh", "lib/b.mesh", "api.yaml"]
+    assert program.libraries == {"lib/b.mesh"}
+    program, found = load(("a.mesh",), reader, imports=False)
+    assert [source.path for source in program.read] == ["a.mesh"]
+    assert program.incomplete
+    assert found == ()
+
+
+def test_an_environment_changes_what_a_manifest_says() -> None:
+    manifest = (
+        "kind: Service\nmetadata: {name: cart}\n"
+        "spec: {selector: {app: cart}, ports: [{name: http, port: 80, targetPort: 8080}]}\n"
+    )
+    text = (
+        'import kubernetes "cart.yaml"\nlet many = 5\n'
+        "template caller(name) {\n  service name {}\n  allow name -> cart : GET /**\n}\n"
+        "use caller(mobile)\nservice cart { replicas: many }\nallow web -> cart : GET /**\n"
+        "overlay staging { set cart.replicas: 1 }\n"
+    )
+    reader = MemoryReader({"p.mesh": HEAD + text, "cart.yaml": manifest})
+    for overlay, replicas in ((None, 5), ("staging", 1)):
+        result = compile_program(("p.mesh",), reader, overlay=overlay)
+        assert [one for one in told(result) if "MSH304" not in one] == []
+        assert result.index is not None
+        cart = result.index.services["cart"]
+        assert (cart.replicas, cart.ports[0].number, cart.ports[0].target) == (replicas, 80, 8080)
+    bare = (
+        HEAD + 'import kubernetes "cart.yaml"\nallow web -> cart : GET /**\noverlay staging { set cart.replicas: 3 }\n'
+    )
+    result = compile_program(("p.mesh",), MemoryReader({"p.mesh": bare, "cart.yaml": manifest}), overlay="staging")
+    assert result.index is not None, told(result)
+    assert result.index.services["cart"].replicas == 3
+
+
 # ---- what is said of schemas
 
 

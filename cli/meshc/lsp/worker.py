@@ -131,7 +131,7 @@ class Worker:
             reader = MemoryReader({program.root: self._texts.get(program.root, "")})
         gc.disable()
         try:
-            loaded, found = load(paths, reader, self._parsed[program].parse)
+            loaded, found = load(paths, reader, self._parsed[program].parse, imports=program.is_folder)
             return compile_loaded(loaded, found, today, every=True)
         finally:
             gc.enable()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from meshc_compiler.ir.match import PathTemplate
 from meshc_compiler.ir.workload import Probe, Protocol
 from meshc_lang.record import dataclass, field
-from meshc_lang.source import Span
+from meshc_lang.source import SourceText, Span
 from meshc_lang.tree.declaration import ImportDecl
 
 
@@ -89,11 +89,13 @@ class ImportedFacts:
     """What the program's imports of other languages say.
 
     `manifests` are the statements by which `services` came in. `libraries` are the paths of the files of the language
-    that are imported. `incomplete` tells that some file could not be read: any name may be declared in it.
+    that are imported, `sources` the texts of the others that were read. `incomplete` tells that some file could not be
+    read: any name may be declared in it.
     """
 
     manifests: tuple[ImportDecl, ...]
     services: tuple[FoundService, ...]
     schemas: tuple[ImportedSchema, ...]
     libraries: frozenset[str] = frozenset()
+    sources: tuple[SourceText, ...] = ()
     incomplete: bool = False

@@ -168,13 +168,15 @@ class _ImportLoader:
                 self._findings.add(names.MISSING_FIELD, message, statement.span, help=help_line)
             elif (schema := self._schema(statement, kind)) is not None:
                 schemas.append(schema)
+        services = self._found_services(manifests)
         return ImportedFacts(
             manifests=tuple(manifests),
-            services=self._found_services(manifests),
+            services=services,
             schemas=tuple(schemas),
             libraries=frozenset(
                 self._shelf.files[real].source.path for edges in self._edges.values() for _, real in edges
             ),
+            sources=tuple(text for text in self._texts.values() if text is not None),
             incomplete=self._incomplete,
         )
 

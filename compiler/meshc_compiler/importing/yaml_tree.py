@@ -105,7 +105,7 @@ class YamlProblem:
 
 def read_yaml(source: SourceText) -> tuple[Node, ...] | YamlProblem:
     """Return the documents of a text, empty ones left out."""
-    import yaml  # costs 20 ms, and only programs with such imports need it
+    import yaml  # takes a while, and only programs with such imports need it
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
