@@ -27,7 +27,7 @@ _CODES = re.compile(r"[ \t]*\[(?P<codes>[^\]]*)\]")
 _LAST_WORD = re.compile(r"(?:^|[ \t])until[ \t]+(?P<date>\S+)[ \t]*$")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATE_WITHIN = re.compile(r"\buntil[ \t]+(?P<date>[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4})")
-_BETWEEN = re.compile(r"(?:[\s,;\\(\[]|#[^\r\n]*)*")
+_BETWEEN = re.compile(r"(?:[\s,;\\(\[]|#[^\r\n]*)*+")
 """What may stand between a comment and the node that it is about."""
 _CLOSERS = "}])"
 _REST_OF_LINE = re.compile(r"[ \t]*\r?\n?")

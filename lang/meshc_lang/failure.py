@@ -20,7 +20,7 @@ __all__ = ["NAME", "Failure", "clip", "diagnostic", "failure_at", "fix", "insert
 NAME = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?")
 
 _OFFENDER = re.compile(
-    r'"(?:[^"\\\r\n]|\\[^\r\n])*"|[A-Za-z_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9][A-Za-z0-9_.%/]*|/[^\s{}()\[\]"#,;]*'
+    r'"(?:[^"\\\r\n]|\\[^\r\n])*+"|[A-Za-z_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9][A-Za-z0-9_.%/]*|/[^\s{}()\[\]"#,;]*'
     r"|->\*|[-=<>!~&|]+|:=|[^\s]"
 )
 _BEGINNERS = frozenset(word.upper() for word in (*STATEMENTS, "set", "drop"))

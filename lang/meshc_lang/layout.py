@@ -21,7 +21,7 @@ class _Placed(Protocol):
     def span(self) -> Span: ...
 
 
-_NOTHING = re.compile(r"(?:[\s,;\\]|#[^\n]*)*")
+_NOTHING = re.compile(r"(?:[\s,;\\]|#[^\n]*)*+")
 
 _Item = TypeVar("_Item", bound=_Placed)
 

@@ -53,7 +53,7 @@ _DECLARED = re.compile(
     r"^[ \t]*(service|external|group|jwt|let|template)[ \t]+([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)", re.MULTILINE
 )
 _ARGUMENT = re.compile(
-    r'"(?:[^"\\\n]|\\.)*"|/[^\s,()]*|[0-9][A-Za-z0-9_./%]*|([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)'
+    r'"(?:[^"\\\n]|\\.)*+"|/[^\s,()]*|[0-9][A-Za-z0-9_./%]*|([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)'
 )
 
 _LOCK = threading.Lock()

@@ -47,8 +47,8 @@ HOLDING_STATEMENTS = ("template", "overlay")
 _OPENERS = {"{": "}", "[": "]", "(": ")"}
 
 _TOKEN = re.compile(
-    r'(?P<string>"(?:[^"\\\r\n]|\\[^\r\n])*")|(?P<unclosed>")|(?P<comment>\#[^\r\n]*)|(?P<opener>[{\[(])'
-    r"|(?P<closer>[}\])])|(?P<path>(?<![A-Za-z0-9_])/(?:[^\s{}()\[\],;\"#]|\{[^\s{}]*\}|\([^\s(){}\[\]\"#]*\))*)"
+    r'(?P<string>"(?:[^"\\\r\n]|\\[^\r\n])*+")|(?P<unclosed>")|(?P<comment>\#[^\r\n]*)|(?P<opener>[{\[(])'
+    r"|(?P<closer>[}\])])|(?P<path>(?<![A-Za-z0-9_])/(?:[^\s{}()\[\],;\"#]|\{[^\s{}]*\}|\([^\s(){}\[\]\"#]*\))*+)"
 )
 _TARGET = re.compile(r"/[^ \t\r\n]*")
 

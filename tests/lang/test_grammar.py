@@ -12,18 +12,19 @@ import pytest
 from lark import Lark, logger
 from lark.utils import TextSlice
 
-from meshc_lang.tables import GRAMMAR_STARTS, grammar_text, load_tables
+from meshc_lang.tables import GRAMMAR_STARTS, load_tables
+from support.lark_oracle import greedy_grammar
 
 
 def test_no_two_readings_compete(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, logger=logger.name):
-        Lark(grammar_text(), parser="lalr", lexer="contextual", start=list(GRAMMAR_STARTS), debug=True)
+        Lark(greedy_grammar(), parser="lalr", lexer="contextual", start=list(GRAMMAR_STARTS), debug=True)
     assert [record.message for record in caplog.records] == []
 
 
 @pytest.mark.skipif(importlib.util.find_spec("interegular") is None, reason="Lark's strict mode needs interegular")
 def test_the_grammar_is_strict() -> None:
-    Lark(grammar_text(), parser="lalr", lexer="contextual", start=list(GRAMMAR_STARTS), strict=True)
+    Lark(greedy_grammar(), parser="lalr", lexer="contextual", start=list(GRAMMAR_STARTS), strict=True)
 
 
 def test_reading_needs_lark_only_where_no_tables_were_kept() -> None:
@@ -62,7 +63,7 @@ SAMPLES = {
 
 
 def test_every_terminal_is_read_as_itself_wherever_it_may_stand() -> None:
-    lark = Lark(grammar_text(), parser="lalr", lexer="contextual", start=list(GRAMMAR_STARTS))
+    lark = Lark(greedy_grammar(), parser="lalr", lexer="contextual", start=list(GRAMMAR_STARTS))
     lexers = lark.parser.lexer.lexers
     assert len(lexers) > 100
     for lexer in lexers.values():

@@ -13,6 +13,11 @@ from meshc_lang.tables import GRAMMAR_STARTS, grammar_text
 from meshc_lang.tree_builder import TreeBuilder
 
 
+def greedy_grammar() -> str:
+    """Return the grammar without possessive loops, which `interegular`, where Lark finds it installed, can't read."""
+    return grammar_text().replace(")*+", ")*")
+
+
 class Oracle:
     """Lark with a builder of its own."""
 
@@ -32,7 +37,7 @@ class Oracle:
             return token
 
         self.lark = Lark(
-            grammar_text(),
+            greedy_grammar(),
             parser="lalr",
             lexer="contextual",
             start=list(GRAMMAR_STARTS),

@@ -7,7 +7,7 @@ import re
 from meshc_lang.record import dataclass
 
 _TRUST_DOMAIN = re.compile(r"[a-z0-9._-]{1,255}\Z")
-_PATH = re.compile(r"(?:/[A-Za-z0-9._-]+)+\Z")
+_PATH = re.compile(r"(?:/[A-Za-z0-9._-]++)++\Z")
 _MAXIMUM_BYTES = 2048
 
 
