@@ -8,8 +8,18 @@ from typing import assert_never
 
 from meshc_compiler.checks.assertion import check_claim
 from meshc_compiler.checks.subject import CheckSubject
-from meshc_compiler.evaluate import Decision, Reason, evaluate, port_of, stated_scopes, stated_settings
-from meshc_compiler.ir.caller import TheseCallers
+from meshc_compiler.evaluate import (
+    Decision,
+    Reason,
+    View,
+    evaluate,
+    identity_of,
+    matches,
+    port_of,
+    stated_scopes,
+    stated_settings,
+)
+from meshc_compiler.ir.caller import Callers, PlaintextCaller, TheseCallers, includes
 from meshc_compiler.ir.claim import (
     ANYBODY,
     Always,
@@ -21,6 +31,7 @@ from meshc_compiler.ir.claim import (
     NeverChain,
     Only,
 )
+from meshc_compiler.ir.condition import settled_for
 from meshc_compiler.ir.example import ExpectDenied
 from meshc_compiler.ir.match import PathTemplate, RequestMatch
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
@@ -36,7 +47,7 @@ from meshc_compiler.request import resolve_request
 from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix
 from meshc_lang.parser import parse_request
 from meshc_lang.record import dataclass
-from meshc_lang.request import Request
+from meshc_lang.request import PLAINTEXT, Request
 from meshc_lang.source import ExpandedSpan, Span
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
@@ -48,13 +59,15 @@ class Explanation:
     """The fate of one request and its reasons.
 
     `settings` are as stated, so that each has its scope and place, `off` included; `decision.settings` are those in
-    effect. `flip` is the smallest change that would turn the decision, where one is known; it was tried out.
+    effect. `flip` is the smallest change that would turn the decision, where one is known; it was tried out. `near` are
+    allows that miss a refused request only by what it bears: one that bore something else would be allowed by them.
     """
 
     request: Request
     decision: Decision
     settings: Settings
     flip: Fix | None = None
+    near: tuple[Rule, ...] = ()
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -83,8 +96,31 @@ def explain(index: MeshIndex, request: Request, *, flip: bool = True) -> Explana
     settings = Settings()
     if decision.allowed and decision.settings != settings:
         settings = stated_settings(index, decision)
-    remedy = _missing_allow(index, decision) if flip and decision.reason is Reason.NO_ALLOW else None
-    return Explanation(request=request, decision=decision, settings=settings, flip=remedy)
+    remedy: Fix | None = None
+    near: tuple[Rule, ...] = ()
+    if flip and decision.reason is Reason.NO_ALLOW:
+        near = _near_allows(index, decision)
+        # Where a guard is all that is missing, an allow without it would only go round it.
+        remedy = None if near else _missing_allow(index, decision)
+    return Explanation(request=request, decision=decision, settings=settings, flip=remedy, near=near)
+
+
+def _near_allows(index: MeshIndex, decision: Decision) -> tuple[Rule, ...]:
+    """Return the allows that match a refused request but for a condition that its caller could meet."""
+    request, path = decision.request, decision.path
+    port = port_of(index, request)
+    caller = identity_of(index, request.caller)
+    if port is None or path is None:
+        return ()
+    return tuple(
+        rule
+        for rule in index.rules_of(request.callee, port.number)
+        if rule.effect is Effect.ALLOW
+        and rule.match.condition is not None
+        and includes(rule.callers, caller)
+        and matches(replace(rule.match, condition=None), request.method, path, View())
+        and settled_for(rule.match.condition, caller) is not False
+    )
 
 
 def _missing_allow(index: MeshIndex, decision: Decision) -> Fix | None:
@@ -93,7 +129,13 @@ def _missing_allow(index: MeshIndex, decision: Decision) -> Fix | None:
     port = port_of(index, request)
     workload = index.workloads.get(request.caller)
     place = _place(index, request.callee)
-    if port is None or workload is None or place is None or decision.path is None:
+    if request.caller == PLAINTEXT:
+        callers: Callers = PlaintextCaller()
+    elif workload is not None:
+        callers = TheseCallers((workload.spiffe_id,))
+    else:
+        return None
+    if port is None or place is None or decision.path is None:
         return None
     match = _match_of(request, decision.path, port)
     if match is None:
@@ -101,15 +143,15 @@ def _missing_allow(index: MeshIndex, decision: Decision) -> Fix | None:
     rule = Rule(
         id="",
         effect=Effect.ALLOW,
-        callers=TheseCallers((workload.spiffe_id,)),
+        callers=callers,
         callee=request.callee,
         port=port.number,
         match=match,
     )
     changed = _with_rule(index, request, rule)
-    if not evaluate(changed, request).allowed or _is_ruled_out(index, changed, rule, workload.name):
+    caller = request.caller
+    if not evaluate(changed, request).allowed or _is_ruled_out(index, changed, rule, caller):
         return None
-    caller = workload.name
     line = f"allow {caller} -> {callee_text(request.callee, port)} : {match_text(match, port.protocol)}"
     return Fix(
         title=f"add `{line}`",
@@ -141,6 +183,7 @@ def _with_rule(index: MeshIndex, request: Request, rule: Rule) -> MeshIndex:
         services=() if service is None else (service,),
         externals=() if external is None else (external,),
         rules=(*index.rules_of(request.callee, rule.port), rule),
+        token_issuers=mesh.token_issuers,
     )
     return MeshIndex(small)
 
@@ -150,7 +193,9 @@ def _is_ruled_out(index: MeshIndex, changed: MeshIndex, rule: Rule, caller: str)
 
     Conditions of a claim are passed over: a remedy that an assert might forbid is not offered.
     """
-    names = {caller, str(index.workloads[caller].spiffe_id)}
+    names = {caller}
+    if caller != PLAINTEXT:
+        names.add(str(index.workloads[caller].spiffe_id))
     if any(_forbids(index, claim, rule, names) for claim in index.mesh.assertions):
         return True
     return any(
@@ -168,7 +213,8 @@ def _forbids(index: MeshIndex, claim: Assertion, rule: Rule, names: set[str]) ->
         case Never() | Only() if (rule.callee, rule.port) not in claim.callees:
             return False
         case Never() | Only():
-            named = ANYBODY in claim.callers or not names.isdisjoint(claim.callers)
+            anybody = ANYBODY in claim.callers and not isinstance(rule.callers, PlaintextCaller)
+            named = anybody or not names.isdisjoint(claim.callers)
             shares = any(_may_share(match, rule.match) for match in claim.matches or (RequestMatch(),))
             return shares and named is isinstance(claim, Never)
         case Always() | MutualTls():

@@ -185,3 +185,43 @@ def test_claims_that_nobody_verifies_count_for_nothing_and_are_told_of(index: Me
     assert explanation is not None
     assert explanation.decision.allowed
     assert [one.code.id for one in diagnostics] == ["MSH610"]
+
+
+GUARDED = """
+mesh shop { trust-domain: "shop.example" }
+jwt corp { issuer: "https://id.example", audiences: ["shop"], jwks: "https://id.example/keys.json" }
+service web { port: 8080/http, mtls: permissive }
+service api { port: 8080/http }
+allow plaintext -> web : GET /healthz
+allow web -> api : GET /admin/** if claim "role" == "sre" or query "key" ~ "k[0-9]+"
+deny any -> api : /admin/secret unless claim "level" present
+limit any -> api 5/s per claim "sub"
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed", "near", "flip"),
+    [
+        ('web -> api GET /admin/x claims {role: "sre"}', True, False, None),
+        ("web -> api GET /admin/x?key=k7", True, False, None),
+        ("web -> api GET /admin/x?key=7", False, True, None),
+        ('web -> api GET /admin/secret claims {role: "sre"}', False, False, None),
+        ("web -> api POST /admin/x", False, False, "add `allow web -> api : POST /admin/x`"),
+        ("plaintext -> web GET /healthz", True, False, None),
+        ("plaintext -> web GET /", False, False, "add `allow plaintext -> web : GET /`"),
+        ("plaintext -> api GET /", False, False, None),
+    ],
+)
+def test_a_guard_that_is_not_met_is_shown_and_not_gone_round(
+    asked: str, allowed: bool, near: bool, flip: str | None
+) -> None:
+    index = compile_program(("p.mesh",), MemoryReader({"p.mesh": GUARDED})).index
+    assert index is not None
+    explanation, diagnostics = explain_text(index, asked)
+    assert not diagnostics
+    assert explanation is not None
+    assert explanation.decision.allowed is allowed
+    assert [rule.id for rule in explanation.near] == (
+        ['allow web -> api : GET /admin/** if claim "role" == "sre" or query "key" ~ "k[0-9]+"'] if near else []
+    )
+    assert (None if explanation.flip is None else explanation.flip.title) == flip

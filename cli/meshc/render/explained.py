@@ -75,6 +75,7 @@ class ExplanationRenderer:
             },
             "settings": settings_json(explanation.settings, self._span),
             **self._overridden_json(explanation),
+            "near": [{"id": rule.id, "span": self._span(rule.origin)} for rule in explanation.near],
             "limits": [{"id": limit.id, "span": self._span(limit.origin)} for limit in decision.limits],
             "mirrors": [mirror_json(mirror, self._span) for mirror in decision.mirrors],
             "faults": [fault_json(fault, self._span) for fault in decision.faults],
@@ -111,6 +112,8 @@ class ExplanationRenderer:
         decision = explanation.decision
         for rule in explanation.rules:
             yield _sentence(rule), _place(rule.origin)
+        for rule in explanation.near:
+            yield f"not met: {rule.id}", _place(rule.origin)
         name = "" if decision.route_rule is None else f" by {decision.route_rule.id}"
         if decision.answer is not None:
             yield f"the caller's sidecar answers: {answer_text(decision.answer)}", _place(explanation.route_span)
@@ -123,7 +126,7 @@ class ExplanationRenderer:
                 continue
             yield f"{name} {value}", _place(origin, scope)
         for limit in decision.limits:
-            per = f" per header {limit.per_header}" if limit.per_header else ""
+            per = f" per {limit.per.kind} {limit.per.name}" if limit.per is not None else ""
             rate = print_rate(limit.amount, limit.seconds)
             yield f"limit {rate} burst {limit.burst}{per}", _place(limit.origin)
         for fault in decision.faults:
