@@ -47,9 +47,9 @@ def check_denies_of_any(subject: CheckSubject) -> Iterator[Diagnostic]:
             decision = evaluate(subject.index, request)
             allows = [allow.origin for allow in decision.rules if allow.origin is not None]
             port = subject.index.port_of(rule.callee, rule.port)
-            grant = (
-                "" if port is None else f" {callee_text(rule.callee, port)} : {match_text(rule.match, port.protocol)}"
-            )
+            grant = rule.callee
+            if port is not None:
+                grant = f"{callee_text(rule.callee, port)} : {match_text(rule.match, port.protocol)}"
             yield Diagnostic(
                 code=authorization.DENY_MISSES_PLAINTEXT,
                 message="`any` is every verified identity, so this does not deny calls without one",

@@ -61,7 +61,7 @@ class FaultBook:
         if not targets and callee.ports:
             message = f"a fault befalls requests, and no port of `{callee.text}` shows them"
             self._findings.add(units.PROTOCOL_MISMATCH, message, callee.span)
-        if caller.ids and any(called in self._resolver.externals for called, _ in targets):
+        if (caller.ids or caller.plaintext) and any(called in self._resolver.externals for called, _ in targets):
             message = "a fault of an external happens at the caller's sidecar, and an undeclared one has none"
             self._findings.add(names.WRONG_KIND, message, caller.span)
             return

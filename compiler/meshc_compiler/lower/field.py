@@ -105,7 +105,8 @@ class Fields:
 
     def missing(self, key: str, help_line: str, span: Span) -> None:
         """Tell that a field is needed."""
-        message = f"{self.owner} needs a `{key}`"
+        article = "an" if key[0] in "aeiou" else "a"
+        message = f"{self.owner} needs {article} `{key}`"
         self.findings.add(names.MISSING_FIELD, message, span, help=help_line)
 
     # ---- kinds of values

@@ -29,7 +29,8 @@ def lower_issuers(symbols: SymbolTable, findings: Findings) -> tuple[tuple[Token
     issuers: list[TokenIssuer] = []
     broken = symbols.has_losses
     owners: dict[str, TokenIssuer] = {}
-    for symbol in symbols.of_kind(SymbolKind.JWT):
+    written = sorted(symbols.of_kind(SymbolKind.JWT), key=lambda symbol: symbol.declaration.span.sort_key)
+    for symbol in written:
         declaration = symbol.declaration
         if not isinstance(declaration, JwtDecl):
             continue
@@ -52,7 +53,7 @@ def lower_issuers(symbols: SymbolTable, findings: Findings) -> tuple[tuple[Token
                 subject=f"jwt {issuer.name}",
             )
         issuers.append(issuer)
-    return tuple(issuers), broken
+    return tuple(sorted(issuers, key=lambda issuer: issuer.name)), broken
 
 
 def _lower_issuer(declaration: JwtDecl, findings: Findings) -> TokenIssuer | None:
