@@ -89,9 +89,8 @@ class SettingsBook:
                     self._ports.add((name, called, port.number), stated, what)
 
     def _is_sound(self, statement: EdgeDecl, caller: CallerEnd, callee: CalleeEnd) -> bool:
-        if caller.ids or caller.plaintext:
-            who = "`plaintext`" if caller.plaintext else "a caller that is not declared"
-            message = f"settings are kept by the caller's sidecar, and {who} has none of ours"
+        if caller.ids:
+            message = "settings are kept by the caller's sidecar, and a caller that is not declared has none of ours"
             self._findings.add(names.WRONG_KIND, message, caller.span)
             return False
         if caller.plaintext:
