@@ -31,7 +31,17 @@ class SidecarBackend:
     """The target `sidecar`: snapshots of the Python proxy."""
 
     name = TARGET
-    carries = frozenset({Feature.TIMEOUT, Feature.RETRY, Feature.SPLIT})
+    carries = frozenset(
+        {
+            Feature.TIMEOUT,
+            Feature.CONNECT_TIMEOUT,
+            Feature.RETRY,
+            Feature.SPLIT,
+            Feature.TLS_SERVER_NAME,
+            Feature.TLS_CA,
+            Feature.TLS_NAMES,
+        }
+    )
     leaves = frozenset({Feature.OBJECTIVE})
 
     def emit(self, index: MeshIndex, context: EmitContext) -> Emission:
@@ -142,7 +152,12 @@ def _setting_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:
 
 
 def _stated(settings: Settings) -> Span | None:
-    for setting in (settings.timeout_ns, settings.per_try_timeout_ns, settings.retry_backoff):
+    for setting in (
+        settings.timeout_ns,
+        settings.per_try_timeout_ns,
+        settings.connect_timeout_ns,
+        settings.retry_backoff,
+    ):
         if setting is not None and setting.origin is not None:
             return setting.origin
     return None

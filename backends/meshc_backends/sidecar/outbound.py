@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from meshc_backends.placement import Placement, host_names, server_name
 from meshc_backends.sidecar.inbound import address, authorization_rules, stable_id
 from meshc_backends.sidecar.request_match import match_fields
@@ -10,6 +12,7 @@ from meshc_compiler.ir.route import Destination
 from meshc_compiler.ir.setting import Settings
 from meshc_compiler.ir.slice import OutboundExternal, OutboundRule, OutboundService, WorkloadSlice
 from meshc_compiler.ir.workload import TlsOrigination
+from meshc_lang.units import print_duration
 from meshc_runtime import snapshot as out
 
 OTHERWISE = "otherwise"
@@ -31,7 +34,7 @@ def outbound_services(
         services.append(_service(service))
         for rule in service.rules:
             for destination in rule.destinations:
-                cluster = _service_cluster(service, destination, placement)
+                cluster = _service_cluster(service, destination, rule.settings, placement)
                 clusters.setdefault(cluster.name, cluster)
     bare = _owners_of_bare_names(slice_.externals)
     for external in slice_.externals:
@@ -45,7 +48,11 @@ def outbound_services(
 def settings_problems(settings: Settings) -> tuple[str, ...]:
     """Return what of the settings does not fit into a snapshot, as half-sentences; none where all does."""
     problems: list[str] = []
-    times = [("a timeout", settings.timeout_ns), ("a per-try timeout", settings.per_try_timeout_ns)]
+    times = [
+        ("a timeout", settings.timeout_ns),
+        ("a per-try timeout", settings.per_try_timeout_ns),
+        ("a connect timeout", settings.connect_timeout_ns),
+    ]
     for what, time in times:
         if time is not None and time.value % _MILLISECOND:
             problems.append(f"{what} finer than a millisecond")
@@ -85,7 +92,7 @@ def _route(route_id: str, service: OutboundService, rule: OutboundRule) -> out.R
         id=route_id,
         **match_fields(rule.rule.match if rule.rule is not None else RequestMatch()),
         destinations=tuple(
-            out.Destination(cluster=_cluster_name(service, destination), weight=destination.weight)
+            out.Destination(cluster=_cluster_name(service, destination, rule.settings), weight=destination.weight)
             for destination in rule.destinations
         ),
         timeout_ms=_timeout(rule.settings),
@@ -93,14 +100,21 @@ def _route(route_id: str, service: OutboundService, rule: OutboundRule) -> out.R
     )
 
 
-def _cluster_name(service: OutboundService, destination: Destination) -> str:
+def _cluster_name(service: OutboundService, destination: Destination, settings: Settings) -> str:
+    """Return the name of a cluster; how long connecting may take is its own, so routes that differ in it have two."""
     name = f"{service.service.name}:{service.port.number}"
-    return name if destination.version is None else f"{name}/{destination.version}"
+    if destination.version is not None:
+        name += f"/{destination.version}"
+    connect = settings.connect_timeout_ns
+    return name if connect is None else f"{name} connect {print_duration(connect.value)}"
 
 
-def _service_cluster(service: OutboundService, destination: Destination, placement: Placement) -> out.Cluster:
+def _service_cluster(
+    service: OutboundService, destination: Destination, settings: Settings, placement: Placement
+) -> out.Cluster:
     return out.Cluster(
-        name=_cluster_name(service, destination),
+        name=_cluster_name(service, destination, settings),
+        **_connecting(settings),
         endpoints=tuple(map(address, placement.endpoints(service.service, destination.version))),
         transport=out.MeshTransport(
             spiffe_id=str(service.workload.spiffe_id),
@@ -141,6 +155,7 @@ def _external(external: OutboundExternal, host: str, *, default: bool) -> out.Ou
 def _external_cluster(external: OutboundExternal, host: str, placement: Placement) -> out.Cluster:
     return out.Cluster(
         name=f"{host}:{external.external.port.number}",
+        **_connecting(external.settings),
         endpoints=(address(placement.external(external.external, host)),),
         transport=_external_transport(external.external.tls, host, placement),
     )
@@ -151,12 +166,24 @@ def _external_transport(
 ) -> out.TlsTransport | out.PlainTransport:
     if tls is None:
         return out.PlainTransport()
+    asked = tls.server_name or host
     return out.TlsTransport(
-        server_name=host,
+        server_name=asked,
         minimum_version=tls.minimum.value,
-        ca_file=placement.external_roots() or None,
-        dns_names=(host,),
+        ca_file=tls.ca_file or placement.external_roots() or None,
+        dns_names=tls.names or (asked,),
     )
+
+
+class _Connecting(TypedDict, total=False):
+    """The field of a cluster that says how long connecting may take; left out where the program states nothing."""
+
+    connect_timeout_ms: int
+
+
+def _connecting(settings: Settings) -> _Connecting:
+    connect = settings.connect_timeout_ns
+    return {} if connect is None else {"connect_timeout_ms": connect.value // _MILLISECOND}
 
 
 def _timeout(settings: Settings) -> int | None:

@@ -129,6 +129,15 @@ CARRIED_TESTS = {
     ("envoy", Feature.TIMEOUT): "tests/agreement/test_settings.py::test_calls_end_when_their_time_is_over",
     ("envoy", Feature.RETRY): "tests/agreement/test_settings.py::test_answers_are_tried_again_as_the_conditions_say",
     ("envoy", Feature.SPLIT): "tests/agreement/test_splits.py::test_versions_get_their_shares",
+    **{
+        ("sidecar", feature): f"tests/backends/sidecar/test_sidecar_externals_live.py::{test}"
+        for feature, test in (
+            (Feature.CONNECT_TIMEOUT, "test_what_takes_longer_to_connect_to_is_a_connect_failure"),
+            (Feature.TLS_SERVER_NAME, "test_the_server_name_that_is_asked_for"),
+            (Feature.TLS_CA, "test_roots_of_its_own"),
+            (Feature.TLS_NAMES, "test_a_certificate_without_one_of_the_names_is_not_believed"),
+        )
+    },
     ("sidecar", Feature.TIMEOUT): "tests/agreement/test_settings.py::test_calls_end_when_their_time_is_over",
     ("sidecar", Feature.RETRY): "tests/agreement/test_settings.py::test_answers_are_tried_again_as_the_conditions_say",
     ("sidecar", Feature.SPLIT): "tests/agreement/test_splits.py::test_versions_get_their_shares",
