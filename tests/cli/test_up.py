@@ -283,3 +283,12 @@ def test_an_external_is_found_and_verified_as_the_up_file_says(tmp_path: Path) -
         assert (cluster.endpoints[0].host, cluster.endpoints[0].port) == address
         assert isinstance(cluster.transport, TlsTransport)
         assert cluster.transport.ca_file == roots
+
+
+def test_what_the_proxy_does_not_carry_is_refused_and_nothing_is_started(tmp_path: Path) -> None:
+    (tmp_path / "small.mesh").write_text(PROGRAM + "edge web -> api { balance: random }\n")
+    ran = run("up", str(tmp_path), cwd=tmp_path)
+    assert ran.returncode == 1
+    assert "MSH870" in ran.stdout + ran.stderr
+    assert "balancing at random, for which `balance` asks" in ran.stdout + ran.stderr
+    assert keys(tmp_path) == []

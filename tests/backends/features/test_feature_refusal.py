@@ -359,3 +359,9 @@ def test_who_calls_is_asked_by_every_target(
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         folder.mkdir()
         assert built(replace(mesh, rules=rules, routes=(route,)), target, folder) == []
+
+
+@pytest.mark.parametrize("feature", [one for one in Feature if one is not Feature.OBJECTIVE], ids=lambda one: one.name)
+def test_the_guide_to_the_targets_says_which_of_them_carries_a_feature(feature: Feature) -> None:
+    said = ["yes" if name in carriers(feature) else "—" for name in ("envoy", "sidecar")]
+    assert f"| {feature} | {' | '.join(said)} |" in (ROOT / "docs" / "targets.md").read_text()
