@@ -42,8 +42,9 @@ unit: $(READY)  ## the tests themselves
 agree: $(READY)  ## ask a hundred generated programs of all three voices, not only ten
 	MESHC_AGREEMENT_SEEDS=0-99 $(BIN)/pytest --quiet --numprocesses 2 --dist load tests/agreement/test_generated.py
 
-docs: $(READY)  ## write docs/diagnostics/ anew from the code
+docs: $(READY)  ## write docs/diagnostics/ and docs/reference.md anew from the code
 	$(BIN)/python docs/write_diagnostics.py
+	$(BIN)/python docs/write_reference.py
 
 golden: $(READY)  ## write the expected results of tests anew; read the difference before you commit it
 	$(BIN)/pytest --quiet --update-golden

@@ -6,10 +6,10 @@ import pytest
 
 from meshc.lsp.analysis.completion import Completion, completion
 from meshc.lsp.analysis.document import Document
-from meshc.lsp.analysis.field import FIELDS, WORDS_OF_FIELDS
 from meshc.lsp.analysis.program import ProgramView
 from meshc_compiler.loader import MemoryReader
 from meshc_compiler.pipeline import compile_program
+from meshc_compiler.reference.field import FIELDS, WORDS_OF_FIELDS
 from meshc_lang.reference import STATEMENTS
 from support.editor import SHOP
 

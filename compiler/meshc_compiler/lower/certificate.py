@@ -24,7 +24,7 @@ _NARROW = 10
 
 def lower_certificates(block: Block, findings: Findings) -> CertificateTerms | None:
     """Return what is stated; None, with findings, where it contradicts itself."""
-    fields = Fields(block, "`certificates`", ("life", "renew-before"), findings)
+    fields = Fields(block, "`certificates`", "mesh.certificates", findings)
     life, window = fields.duration("life"), fields.duration("renew-before")
     sound = True
     for key, value, least, most in (

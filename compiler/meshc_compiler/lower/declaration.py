@@ -26,8 +26,6 @@ from meshc_lang.tree.statement import AnyStatement
 EDITION = 2026
 """The edition of the language that this compiler reads."""
 
-_MESH_FIELDS = ("trust-domain", "mtls", "ingress", "certificates")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshHead:
@@ -82,9 +80,9 @@ def lower_head(statements: Iterable[AnyStatement], findings: Findings, beginning
             other.name.span,
             related=(Label(first.name.span, "the first is here"),),
         )
-    fields = Fields(first.body, f"the mesh `{first.name}`", _MESH_FIELDS, findings)
+    fields = Fields(first.body, f"the mesh `{first.name}`", "mesh", findings)
     gateway = fields.block_of("ingress", "ingress { namespace: edge }")
-    inner = Fields(gateway, "`ingress`", ("namespace", "service-account"), findings) if gateway else None
+    inner = Fields(gateway, "`ingress`", "mesh.ingress", findings) if gateway else None
     certificates = fields.block_of("certificates", "certificates { life: 24h, renew-before: 8h }")
     return MeshHead(
         name=first.name.text,

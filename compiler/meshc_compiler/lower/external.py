@@ -13,14 +13,13 @@ from meshc_lang.codes import names, units
 from meshc_lang.source import Span
 from meshc_lang.tree.declaration import ExternalDecl
 
-_FIELDS = ("hosts", "port", "tls")
 _HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]\Z")
 
 
 def lower_external(declaration: ExternalDecl, findings: Findings) -> External | None:
     """Return what a declaration says of something outside the mesh; None if its port is not known."""
     name = declaration.name.text
-    fields = Fields(declaration.body, f"the external `{name}`", _FIELDS, findings)
+    fields = Fields(declaration.body, f"the external `{name}`", "external", findings)
     check_label(name, "an external's name", declaration.name.span, findings)
     hosts = _hosts(fields, declaration, findings)
     value = fields.get("port")

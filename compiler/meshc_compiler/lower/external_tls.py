@@ -12,7 +12,6 @@ from meshc_lang.source import Span
 from meshc_lang.tree.node import Text
 from meshc_lang.tree.value import Value
 
-_FIELDS = ("min", "server-name", "ca", "names")
 _NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]\Z")
 
 
@@ -21,7 +20,7 @@ def lower_tls(fields: Fields, findings: Findings) -> TlsOrigination | None:
     block = fields.block_of("tls", 'tls { min: "1.3" }')
     if block is None:
         return None
-    inner = Fields(block, "`tls`", _FIELDS, findings)
+    inner = Fields(block, "`tls`", "external.tls", findings)
     return TlsOrigination(
         minimum=_minimum(inner.get("min"), findings) or TlsVersion.TLS_1_2,
         server_name=_server_name(inner.get("server-name"), findings),

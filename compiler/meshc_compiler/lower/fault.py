@@ -11,7 +11,6 @@ from meshc_lang.codes import names, resilience, units
 from meshc_lang.diagnostic import Label
 from meshc_lang.tree.statement import FaultDecl
 
-_FIELDS = ("delay", "abort", "percent")
 _LEAST, _MOST = 200, 599
 """Final statuses (RFC 9110 §15)."""
 
@@ -40,7 +39,7 @@ class FaultBook:
                 names.DUPLICATE_NAME, message, statement.name.span, related=(label,), subject=f"fault {name}"
             )
             return
-        fields = Fields(statement.body, f"the fault `{name}`", _FIELDS, self._findings)
+        fields = Fields(statement.body, f"the fault `{name}`", "fault", self._findings)
         delay = fields.time("delay")
         abort = fields.integer("abort", _LEAST, _MOST)
         share = WHOLE if fields.get("percent") is None else fields.share("percent")

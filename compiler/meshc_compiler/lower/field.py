@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from meshc_compiler.finding import Findings, did_you_mean, one_of, replacement
+from meshc_compiler.reference.field import FIELDS
 from meshc_lang.codes import Code, names, units
 from meshc_lang.diagnostic import Applicability, Fix, Label
 from meshc_lang.source import Span
@@ -32,23 +33,7 @@ from meshc_lang.units import DURATION_UNITS, RATE_UNITS, SIZE_UNITS
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z")
 _WHOLE = 1_000_000
 
-HOMES = {
-    **dict.fromkeys(("limit", "on", "budget", "backoff", "per-try", "idempotent", "key-header"), "retry"),
-    **dict.fromkeys(
-        (
-            "max-requests",
-            "max-pending",
-            "max-connections",
-            "consecutive-5xx",
-            "eject",
-            "interval",
-            "max-ejected",
-        ),
-        "breaker",
-    ),
-    **dict.fromkeys(("policy", "header", "cookie", "source"), "balance"),
-    **dict.fromkeys(("sampling", "propagation", "access-log", "metrics", "otlp"), "telemetry"),
-}
+HOMES = {key: block for block in ("retry", "breaker", "balance", "telemetry") for key in FIELDS[f"settings.{block}"]}
 """The block of settings in which each of its fields stands, for those who look for it elsewhere."""
 
 _QUANTITIES = (
@@ -67,9 +52,13 @@ LONGEST_LABEL = 63
 
 
 class Fields:
-    """The entries of one block. `owner` is the block as the user would name it, for example "the service `api`"."""
+    """The entries of one block. `owner` is the block as the user would name it, for example "the service `api`".
 
-    def __init__(self, block: Block, owner: str, accepted: tuple[str, ...], findings: Findings) -> None:
+    `kind` is the block's name in the reference (`reference.field`), which has the fields that it takes.
+    """
+
+    def __init__(self, block: Block, owner: str, kind: str, findings: Findings) -> None:
+        accepted = tuple(FIELDS[kind])
         self.block = block
         self.owner = owner
         self.findings = findings

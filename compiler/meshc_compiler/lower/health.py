@@ -19,7 +19,6 @@ UNHEALTHY = 3
 HEALTHY = 2
 """What holds where a `health` does not say otherwise."""
 
-_FIELDS = ("path", "port", "interval", "timeout", "unhealthy", "healthy")
 
 _MOST_IN_A_ROW = 100
 """An instance that is asked more often before anything follows is not checked, but watched."""
@@ -39,7 +38,7 @@ def lower_health(fields: Fields, ports: tuple[ServicePort, ...], findings: Findi
             path: Path | None = value
             inner, block = None, fields.span("health")
         case Block():
-            inner = Fields(value, "`health`", _FIELDS, findings)
+            inner = Fields(value, "`health`", "service.health", findings)
             block = value.span
             stated = inner.get("path")
             if stated is not None and not isinstance(stated, Path):

@@ -16,7 +16,6 @@ from meshc_lang.tree.declaration import JwtDecl
 from meshc_lang.tree.node import Name, Text
 from meshc_lang.tree.value import Switch
 
-_FIELDS = ("issuer", "audiences", "jwks", "header", "forward")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _HTTPS = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:[/?][\x21-\x7e]*)?\Z")
 _VISIBLE = re.compile(r"[\x21-\x7e]+\Z")
@@ -58,7 +57,7 @@ def lower_issuers(symbols: SymbolTable, findings: Findings) -> tuple[tuple[Token
 
 def _lower_issuer(declaration: JwtDecl, findings: Findings) -> TokenIssuer | None:
     name = declaration.name.text
-    fields = Fields(declaration.body, f"the jwt `{name}`", _FIELDS, findings)
+    fields = Fields(declaration.body, f"the jwt `{name}`", "jwt", findings)
     issuer = _issuer(fields, declaration.name.span, findings)
     audiences = _audiences(fields, declaration.name.span, findings)
     jwks = _jwks(fields, declaration.name.span, findings)

@@ -58,7 +58,7 @@ class ObjectiveBook:
     def add(self, statement: SloDecl) -> None:
         """Note what a statement promises."""
         name = statement.service
-        fields = Fields(statement.body, f"`slo {name}`", ("availability", "window", *PERCENTILES), self._findings)
+        fields = Fields(statement.body, f"`slo {name}`", "slo", self._findings)
         values = {
             "availability": self._availability(fields),
             "window": self._window(fields),

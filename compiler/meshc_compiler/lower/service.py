@@ -18,23 +18,6 @@ from meshc_lang.tree.declaration import ServiceDecl
 DEFAULT_NAMESPACE = "default"
 
 _ROOM_FOR_SUFFIX = len("-mesh")
-_FIELDS = (
-    "port",
-    "ports",
-    "target-port",
-    "namespace",
-    "service-name",
-    "service-account",
-    "selector",
-    "labels",
-    "versions",
-    "replicas",
-    "mtls",
-    "health",
-    "paths",
-    "capacity",
-    "folds",
-)
 _MOST_REPLICAS = 100_000
 
 
@@ -43,7 +26,7 @@ def lower_service(
 ) -> tuple[Workload, Service | None]:
     """Return the workload that a declaration brings into being, and the service that it offers, if it has a port."""
     name = declaration.name.text
-    fields = Fields(declaration.body, f"the service `{name}`", _FIELDS, findings)
+    fields = Fields(declaration.body, f"the service `{name}`", "service", findings)
     check_label(name, "a service's name", declaration.name.span, findings, _ROOM_FOR_SUFFIX)
     namespace = fields.label("namespace") or DEFAULT_NAMESPACE
     host = fields.label("service-name", _ROOM_FOR_SUFFIX) or name

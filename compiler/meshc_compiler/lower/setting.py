@@ -27,7 +27,7 @@ _SUBJECTS = {
 
 def lower_settings(block: Block, owner: str, scope: Scope, findings: Findings) -> Settings:
     """Return what a block states. A field with an error is left out, so that nothing depends on it."""
-    fields = Fields(block, owner, (*_TIMES, *_SUBJECTS), findings)
+    fields = Fields(block, owner, "settings", findings)
     stated = Stated(fields, scope)
     for key, name in _TIMES.items():
         stated.note(name, fields.duration(key), key)

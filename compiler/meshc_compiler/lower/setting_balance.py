@@ -35,7 +35,7 @@ def lower_balance(value: Value, stated: Stated, findings: Findings) -> None:
 
 
 def _lower_block(block: Block, findings: Findings) -> Balance | None:
-    fields = Fields(block, "`balance`", ("policy", *_KEYS), findings)
+    fields = Fields(block, "`balance`", "settings.balance", findings)
     value = fields.get("policy")
     if value is None:
         fields.missing("policy", _EXAMPLE, block.span)

@@ -13,7 +13,6 @@ _BOUNDS = {
     "max-connections": "breaker_max_connections",
     "consecutive-5xx": "outlier_consecutive_5xx",
 }
-_FIELDS = (*_BOUNDS, "eject", "interval", "max-ejected")
 
 _MOST = 2**32 - 1
 """What every target can count to; a bound of nothing at all is `off`, or no `allow`."""
@@ -26,7 +25,7 @@ def lower_breaker(value: Value, stated: Stated, findings: Findings) -> None:
             for name in _BOUNDS.values():
                 stated.note(name, 0, "breaker")
         case Block():
-            inner = stated.inside(Fields(value, "`breaker`", _FIELDS, findings))
+            inner = stated.inside(Fields(value, "`breaker`", "settings.breaker", findings))
             for key, name in _BOUNDS.items():
                 inner.note(name, inner.fields.integer(key, 1, _MOST, off=True), key)
             inner.note("outlier_eject_ns", inner.fields.time("eject"), "eject")

@@ -29,7 +29,6 @@ CONDITIONS = (
 """On what a call may be tried again, besides a status (`s503`)."""
 
 _STATUS = re.compile(r"s[1-5][0-9]{2}\Z")
-_FIELDS = ("limit", "on", "budget", "backoff", "per-try", "idempotent", "key-header")
 
 _MOST_TRIES = 100
 """More extra tries than that are a loop, and not a remedy; a deadline ends them long before."""
@@ -41,7 +40,7 @@ def lower_retry(value: Value, stated: Stated, findings: Findings) -> None:
         case Switch(on=False):
             stated.note("retry_limit", 0, "retry")
         case Block():
-            _lower_block(stated.inside(Fields(value, "`retry`", _FIELDS, findings)), findings)
+            _lower_block(stated.inside(Fields(value, "`retry`", "settings.retry", findings)), findings)
         case _:
             wrong_type(findings, "`retry`", "`off` or a block, for example `retry { limit: 1, on: [reset] }`", value)
 

@@ -13,7 +13,6 @@ from meshc_lang.source import Span
 from meshc_lang.tree.node import Name, Text
 from meshc_lang.tree.value import Block, Switch, Value
 
-_FIELDS = ("sampling", "propagation", "access-log", "metrics", "otlp")
 _WIDEST = {"propagation": Scope.MESH, "otlp": Scope.MESH, "metrics": Scope.SERVICE}
 """The most specific scope of what a sidecar does as a whole, and not for one call otherwise than for the next."""
 
@@ -31,7 +30,7 @@ def lower_telemetry(value: Value, stated: Stated, findings: Findings) -> None:
             if stated.scope <= _WIDEST["metrics"]:
                 stated.note("metrics", False, "telemetry")
         case Block():
-            fields = Fields(value, "`telemetry`", _FIELDS, findings)
+            fields = Fields(value, "`telemetry`", "settings.telemetry", findings)
             inner = stated.inside(fields)
             inner.note("trace_sampling", fields.share("sampling", off=True), "sampling")
             inner.note("access_log", _access_log(fields, findings), "access-log")

@@ -8,11 +8,11 @@ from enum import StrEnum
 from meshc.lsp.analysis.context import Context, context_at
 from meshc.lsp.analysis.directive import is_naming_codes
 from meshc.lsp.analysis.document import Document
-from meshc.lsp.analysis.field import FIELDS, UNITS_OF_FIELDS, WORDS_OF_FIELDS, unit_kind
 from meshc.lsp.analysis.hover import code_text
 from meshc.lsp.analysis.place import Range
 from meshc.lsp.analysis.program import ProgramView
 from meshc.lsp.analysis.symbol import NameKind
+from meshc_compiler.reference.field import FIELDS, UNITS_OF_FIELDS, WORDS_OF_FIELDS, unit_kind
 from meshc_lang.codes import CODES
 from meshc_lang.incremental import Stretch
 from meshc_lang.record import dataclass

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence, Sized
 
 from meshc.lsp.analysis.directive import directive_code_at
 from meshc.lsp.analysis.document import Cursor
-from meshc.lsp.analysis.field import FIELDS
 from meshc.lsp.analysis.pending import Pending, at_once
 from meshc.lsp.analysis.place import Range
 from meshc.lsp.analysis.program import ProgramView, Site
@@ -24,6 +23,7 @@ from meshc.lsp.analysis.question import (
 )
 from meshc.lsp.analysis.shape import block_of, edge_of, peer_text
 from meshc.lsp.analysis.symbol import Key, NameKind
+from meshc_compiler.reference.field import FIELDS
 from meshc_lang.codes import Code
 from meshc_lang.record import dataclass
 from meshc_lang.reference import IN_OVERLAYS, STATEMENTS, WORDS

@@ -111,6 +111,16 @@ FIELDS: Mapping[str, Mapping[str, Entry]] = {
             "The paths that it answers; sentences about others are errors.",
             "paths: [${1:/v1/**}]",
         ),
+        "capacity": Entry(
+            "capacity: 200/s",
+            "How many requests one instance carries; limits are held against it.",
+            "capacity: ${1:200}/s",
+        ),
+        "folds": Entry(
+            "folds: [case]",
+            "Spellings of a path that the workload takes for one: `case` of letters, `parameters` behind a `;`.",
+            "folds: [${1|case,parameters|}]",
+        ),
     },
     "service.health": {
         "port": Entry("port: admin", "The port that is asked, of several.", "port: ${1:name}"),
