@@ -62,7 +62,7 @@ def reference() -> str:
             ),
         ),
         "## What each target carries",
-        "A build for a target refuses what the target does not carry, with code [MSH870](diagnostics/MSH870.md); nothing "
+        "A build for a target refuses what it does not carry, with code [MSH870](diagnostics/MSH870.md); nothing "
         "is dropped. `–` says that the target has nothing to do with it.",
         _table(("what", *(_code(target.name) for target in BACKENDS)), _features()),
         "## Grammar",
