@@ -161,6 +161,14 @@ def test_fmt_leaves_a_broken_file_alone_and_does_the_others(folder: Path) -> Non
     assert (folder / "bad" / "fine.mesh").read_text() == "service b {}\n"
 
 
+def test_fmt_touches_the_files_named_and_not_what_they_import(folder: Path) -> None:
+    (folder / "main.mesh").write_text('import  "lib.mesh"\nimport "absent.mesh"\n')
+    (folder / "lib.mesh").write_text("service  a  {}\n")
+    assert invoke("fmt", "main.mesh").stdout == "formatted main.mesh\n"
+    assert (folder / "main.mesh").read_text() == 'import "lib.mesh"\nimport "absent.mesh"\n'
+    assert (folder / "lib.mesh").read_text() == "service  a  {}\n"
+
+
 def test_fmt_writes_through_a_link_and_keeps_it(folder: Path) -> None:
     (folder / "real.mesh").write_text("service  a  {}\n")
     (folder / "link.mesh").symlink_to("real.mesh")

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meshc_lang.codes import syntax
+from meshc_lang.format import format_file
 from meshc_lang.parser import parse, parse_request
 from meshc_lang.source import SourceText
 from meshc_lang.tree import claim as claim_
@@ -80,10 +81,58 @@ def test_keywords_are_names_where_no_keyword_may_stand() -> None:
         ("allow a -> b : GET /x", "allow a \\\n  -> b : \\\n  GET /x"),
         ('group g = where a.x == "y" and (b.c present)', 'group g = where a.x == "y" and b.c present'),
         ("allow a -> b : /x", "allow a -> b : * /x"),
+        ("assert never a->*b:base", "assert never a ->* b : base"),
+        ("assert deadline(a->b:/x(1))<=2s", "assert deadline( a -> b : /x(1) ) <= 2s"),
+        ("use t(a,/x/**,2s,)", "use t(\n  a\n  /x/**\n  2s\n)"),
+        ("let a=[1,2]", "let a = [\n  1\n  2\n]"),
+        ("template t(a,b){allow a->b:*;deny b->a:*}", "template t(a, b) {\n  allow a -> b : *\n  deny b -> a : *\n}"),
+        ("overlay o{set a . b:1;drop c}", "overlay o {\n  set a.b: 1\n\n  drop c\n}"),
+        ("mirror a/x if(from b)=>c 5%", "mirror a /x if from b => c 5%"),
     ],
 )  # fmt: skip
 def test_spacing_and_line_breaks_mean_nothing(written: str, apart: str) -> None:
     assert read(written) == read(apart)
+
+
+NAMED = {
+    "let": "edge let -> use { set: drop }",
+    "set": "overlay set {\n  set set.drop: set\n  drop drop.set\n}",
+    "fault": "fault on on every -> has {}",
+    "mirror": "mirror redirect.respond by => never",
+    "to": "assert every edge from to to from has edge.has <= mtls",
+    "mtls": 'assert mtls mtls -> only because "x"',
+    "per": 'limit burst -> per burst burst per per header "x"',
+    "import": 'import import "x" for for.import',
+    "over": "route as {\n  over => over as as over over\n}",
+    "by": 'test "x" {\n  is -> is GET /is is by by, is.by is\n}',
+}
+
+
+@pytest.mark.parametrize("text", NAMED.values(), ids=NAMED.keys())
+def test_a_keyword_is_a_name_wherever_a_name_must_stand(text: str) -> None:
+    assert format_file(read(text)) == f"{text}\n"
+
+
+def test_a_path_ends_before_a_parenthesis_that_is_none_of_its_own() -> None:
+    guard = 'if (header "x" == /a(1)/b or header "y" == /c) and from c'
+    assert format_file(read(f"allow a -> b : /x {guard}")) == f"allow a -> b : /x {guard}\n"
+
+
+def test_a_name_stands_for_a_path_a_rate_a_burst_and_a_share() -> None:
+    assert only("limit a -> b fast burst some").splitlines()[6:] == [
+        "  rate: Name text='fast'",
+        "  burst: Name text='some'",
+    ]
+    assert "share: Name text='most'" in only("route a { base => v1 most }")
+    assert "path: PathName" in only('allow a -> b : GET base if header "x" present')
+
+
+def test_the_first_design_of_a_whole_program_reads_as_it_stands() -> None:
+    path = Path(__file__).parents[3] / "shared" / "design" / "shop.mesh"
+    if not path.exists():
+        pytest.skip("the shared files are not beside this checkout")
+    file = read(path.read_text(encoding="utf-8"))
+    assert read(format_file(file)).statements == file.statements
 
 
 def test_a_word_that_only_begins_as_a_keyword_is_none() -> None:
