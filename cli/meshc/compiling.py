@@ -13,15 +13,18 @@ if TYPE_CHECKING:
 
     from meshc_compiler.ir.mesh import MeshIndex
     from meshc_compiler.pipeline import CompileResult
+    from meshc_compiler.source_reader import SourceReader
 
 
-def compile_paths(paths: tuple[str, ...], overlay: str | None = None) -> CompileResult:
+def compile_paths(
+    paths: tuple[str, ...], overlay: str | None = None, reader: SourceReader | None = None
+) -> CompileResult:
     """Compile the files and directories that were named, as an overlay has them if one is given."""
     from meshc_compiler.loader import DiskReader
     from meshc_compiler.pipeline import NoSuchOverlayError, compile_program
 
     try:
-        return compile_program(paths, DiskReader(), today, overlay=overlay)
+        return compile_program(paths, reader or DiskReader(), today, overlay=overlay)
     except NoSuchOverlayError as error:
         from meshc_lang.suggestion import suggest
 
@@ -31,12 +34,12 @@ def compile_paths(paths: tuple[str, ...], overlay: str | None = None) -> Compile
         raise click.UsageError(f"there is no overlay `{error.name}`; {meant}") from None
 
 
-def compile_every(paths: tuple[str, ...]) -> CompileResult:
+def compile_every(paths: tuple[str, ...], reader: SourceReader | None = None) -> CompileResult:
     """Compile the files and directories that were named, by themselves and with each of their overlays."""
     from meshc_compiler.loader import DiskReader
     from meshc_compiler.pipeline import compile_all
 
-    return compile_all(paths, DiskReader(), today)
+    return compile_all(paths, reader or DiskReader(), today)
 
 
 def today() -> date:

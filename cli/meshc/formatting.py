@@ -9,6 +9,7 @@ from meshc.replacing import replace_file
 from meshc_backends.finding import finding, reason_of
 from meshc_compiler.loader import DiskReader, load
 from meshc_lang.codes.reading import NOT_UTF8
+from meshc_lang.codes.style import NOT_CANONICAL
 from meshc_lang.codes.targets import OUTPUT_UNWRITABLE
 from meshc_lang.diagnostic import Diagnostic, has_errors
 from meshc_lang.format import format_file
@@ -74,6 +75,22 @@ def write_formatted(changed: Iterable[Formatted]) -> tuple[tuple[str, ...], tupl
         else:
             written.append(file.path)
     return tuple(written), tuple(problems)
+
+
+def uncanonical(file: Formatted) -> Diagnostic:
+    """Return the finding that a file is not canonical, at the first line that would be another."""
+    source = SourceText(file.path, file.before)
+    lines = file.after.split("\n")
+    same = (source.line(number) == line for number, line in enumerate(lines, start=1))
+    first = next((number for number, alike in enumerate(same, start=1) if not alike), 1)
+    start = source.line_starts[min(first, len(source.line_starts)) - 1]
+    return Diagnostic(
+        code=NOT_CANONICAL,
+        message=f"`{file.path}` is not in the canonical form",
+        primary=source.span(start, start + len(source.line(first))),
+        help="`meshc fmt` writes it",
+        subject=f"file {file.path}",
+    )
 
 
 def _format(file: SourceFile) -> Formatted:

@@ -18,12 +18,15 @@ import click
 
 from meshc.render.count import counted
 from meshc.render.terminal import Ink, Terminal, terminal_of
+from meshc_compiler.source_reader import DiskReader, Refusal
 
 if TYPE_CHECKING:
     from meshc.reporting import Reporting
     from meshc_compiler.pipeline import CompileResult
+    from meshc_compiler.source_reader import SourceReader
 
 SUFFIX = ".mesh"
+_READ = (SUFFIX, ".yaml", ".yml", ".json", ".proto")
 PERIOD = 0.25
 """Seconds between two looks."""
 SETTLING = 0.05
@@ -38,19 +41,52 @@ State = Mapping[str, tuple[int, ...] | None]
 
 def watch_program(
     program: tuple[str, ...],
-    compiled: Callable[[], CompileResult],
+    compiled: Callable[[SourceReader], CompileResult],
     tell: Callable[[CompileResult], object],
     reporting: Reporting,
 ) -> NoReturn:
     """Compile a program and tell what came of it, again after each change. What goes on is told beside JSON."""
+    begun = False
 
-    def run() -> list[str]:
-        result = compiled()
-        tell(result)
-        return [source.path for source in result.program.read]
+    def run() -> Iterable[str]:
+        nonlocal begun
+        reader = _RecordingReader()
+        try:
+            tell(compiled(reader))
+        except click.UsageError as error:  # an overlay that was asked for may go and come back
+            if not begun:
+                raise
+            click.echo(f"meshc: {error.format_message()}", err=True)
+        begun = True
+        return reader.paths
 
     text = reporting.form == "text"
     watch(program, run, sys.stdout if text else sys.stderr, clear=text)
+
+
+class _RecordingReader(DiskReader):
+    """The file system, with the paths that were asked for: imports lead to files that the program does not name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paths: dict[str, None] = {}
+
+    def read(self, path: str, limit: int) -> bytes | Refusal:
+        """Note the file, be it readable or not."""
+        self.paths[path] = None
+        return super().read(path, limit)
+
+    def exists(self, path: str) -> bool:
+        """Note what is not there: it may come."""
+        found = super().exists(path)
+        if not found:
+            self.paths[path] = None
+        return found
+
+    def list_directory(self, path: str) -> tuple[str, ...] | Refusal:
+        """Note the directory: something may be added to it."""
+        self.paths[path.rstrip("/") + "/"] = None
+        return super().list_directory(path)
 
 
 def watch(paths: tuple[str, ...], run: Callable[[], Iterable[str]], told_on: TextIO, *, clear: bool) -> NoReturn:
@@ -74,20 +110,35 @@ def watch(paths: tuple[str, ...], run: Callable[[], Iterable[str]], told_on: Tex
         read = tuple(run())
         sys.stdout.flush()
         before = {**state_of(read), **before}
-        files = sum(one is not None for one in before.values())
+        files = sum(one is not None and not path.endswith("/") for path, one in before.items())
         _tell(told_on, terminal, f"watching {counted(files, 'file')}; Ctrl-C ends")
         after = _changed_state((*paths, *read), before)
         news = f"{time.strftime('%H:%M:%S')} {_difference(before, after)}"
 
 
 def state_of(paths: Iterable[str]) -> State:
-    """Return the state of the files that paths name or hold; hidden directories are passed over, as in a program."""
+    """Return the state of the files that paths name or hold; hidden directories are passed over, as in a program.
+
+    Of a path that ends with a stroke only the names in it count.
+    """
     state: dict[str, tuple[int, ...] | None] = {}
     entered: set[tuple[int, int]] = set()
     for path in paths:
-        if path not in state:
+        if path.endswith("/"):
+            _look_at_names(path, state)
+        elif path not in state:
             _look(path, state, entered)
     return state
+
+
+def _look_at_names(path: str, state: dict[str, tuple[int, ...] | None]) -> None:
+    """Note which files there are in a directory that somebody could read."""
+    try:
+        names = [name for name in os.listdir(path) if name.endswith(_READ)]  # noqa: PTH208
+    except (OSError, ValueError):
+        names = []
+    # By name alone: what is in them is noted where they are read.
+    state[path] = (hash(tuple(sorted(names))),)
 
 
 def _look(path: str, state: dict[str, tuple[int, ...] | None], entered: set[tuple[int, int]]) -> None:
@@ -132,6 +183,8 @@ def _difference(before: State, after: State) -> str:
         for path in sorted({*before, *after})
         if before.get(path) != after.get(path)
     ]
+    # Of a directory it is told only if nothing else is: what was added to it is most likely there by itself.
+    changes = [change for change in changes if not change[0].endswith("/")] or changes
     if not changes:  # it was changed back before anybody could look
         return "a file was touched"
     path, what = changes[0]

@@ -333,6 +333,24 @@ def test_build_prints_findings_alone_in_a_format_for_programs(folder: Path) -> N
     assert (folder / "build" / "manifest.json").exists()
 
 
+@pytest.mark.parametrize("form", MACHINE_FORMS)
+def test_fmt_tells_what_is_not_canonical_in_every_format(folder: Path, form: str) -> None:
+    (folder / "shop.mesh").write_text("service web {}\nservice  api  {}\n")
+    (folder / "neat.mesh").write_text("service cart {}\n")
+    (folder / "broken.mesh").write_text("servce x {}\n")
+    result = invoke("fmt", "--check", "--format", form)
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert "MSH001" in result.stdout
+    assert "`shop.mesh` is not in the canonical form" in result.stdout
+    assert "neat.mesh" not in result.stdout or form == "junit"
+    assert (folder / "shop.mesh").read_text() == "service web {}\nservice  api  {}\n"
+    if form == "json":
+        places = [one["primary"]["line"] for one in json.loads(result.stdout)["findings"]]
+        assert places == [1, 2]
+    assert invoke("fmt", "--check", "--format", form, "neat.mesh").exit_code == 0
+    assert invoke("fmt", "--format", form).exit_code == 2
+
+
 # ---- anything at all
 
 TEXT = st.text(

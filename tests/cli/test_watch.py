@@ -194,3 +194,37 @@ def test_what_changes_files_is_not_watched(option: str) -> None:
     result = invoke("check", "--watch", option)
     assert result.exit_code == 2
     assert f"`--watch` and `{option}` do not go together" in result.output
+
+
+def test_what_a_program_imports_is_watched_too(folder: Path) -> None:
+    manifests = folder / "manifests"
+    manifests.mkdir()
+    service = (
+        "apiVersion: v1\nkind: Service\nmetadata: {name: NAME}\n"
+        "spec: {selector: {app: NAME}, ports: [{name: http, port: 80}]}\n"
+    )
+    (manifests / "cart.yaml").write_text(service.replace("NAME", "cart"))
+    (folder / "shop.mesh").write_text(
+        'mesh shop { trust-domain: "shop.example" }\nservice web {}\nimport kubernetes "manifests/"\n'
+        "allow web -> cart : GET /x\n"
+    )
+    with watching(folder, "check", "shop.mesh", "--watch") as watch:
+        watch.wait_for("no findings\n.*Ctrl-C ends")
+        (manifests / "cart.yaml").write_text(service.replace("NAME", "basket"))
+        told = watch.wait_for(r"error\[MSH101\][^$]*Ctrl-C ends")
+        assert "manifests/cart.yaml changed" in told
+        (manifests / "more.yaml").write_text(service.replace("NAME", "cart"))
+        assert "manifests/ changed" in watch.wait_for("Ctrl-C ends")
+        assert watch.stop() == 130
+
+
+def test_an_overlay_may_go_and_come_back(folder: Path) -> None:
+    with_overlay = GOOD + 'overlay staging { deny any -> api : POST /** because "not here" }\n'
+    (folder / "shop.mesh").write_text(with_overlay)
+    with watching(folder, "check", "--overlay", "staging", "--watch") as watch:
+        watch.wait_for("Ctrl-C ends")
+        (folder / "shop.mesh").write_text(GOOD)
+        watch.wait_for("there is no overlay `staging`[^$]*Ctrl-C ends")
+        (folder / "shop.mesh").write_text(with_overlay)
+        assert "there is no" not in watch.wait_for("Ctrl-C ends")
+        assert watch.stop() == 130

@@ -19,6 +19,7 @@ from meshc.options import (
 if TYPE_CHECKING:
     from meshc.reporting import Reporting
     from meshc_compiler.pipeline import CompileResult
+    from meshc_compiler.source_reader import SourceReader
 
 
 @click.command("check")
@@ -60,8 +61,8 @@ def command(
         require_watchable(format_, *(["--fix"] if fix else []), *(["--diff"] if diff else []))
     reporting = Reporting.of(format_, fail_level, strict, max_errors, verbose, one_line=watch)
 
-    def run() -> CompileResult:
-        return compile_every(program) if overlay is None else compile_paths(program, overlay)
+    def run(reader: SourceReader | None = None) -> CompileResult:
+        return compile_every(program, reader) if overlay is None else compile_paths(program, overlay, reader)
 
     if watch:
         from meshc.watching import watch_program

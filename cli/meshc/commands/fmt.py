@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from meshc.options import program_argument
+from meshc.options import findings_format_option, program_argument
 
 
 @click.command("fmt")
@@ -15,15 +15,18 @@ from meshc.options import program_argument
     "--check", is_flag=True, help="Write nothing; name the files that are not canonical, and fail if there are."
 )
 @click.option("--diff", is_flag=True, help="Write nothing; print what would change, and fail if anything would.")
-def command(program: tuple[str, ...], check: bool, diff: bool) -> None:
+@findings_format_option
+def command(program: tuple[str, ...], check: bool, diff: bool, format_: str) -> None:
     """Write programs in their canonical form; comments stay.
 
     `-` reads standard input and writes standard output. A file with a syntax error is left as it is.
     """
-    from meshc.formatting import format_stream, format_tree, write_formatted
+    from meshc.formatting import format_stream, format_tree, uncanonical, write_formatted
     from meshc.reporting import Reporting
     from meshc_lang.diagnostic import has_errors
 
+    if format_ != "text" and (diff or not check):
+        raise click.UsageError("`--format` goes with `--check`")
     if "-" in program:
         if len(program) > 1:
             raise click.UsageError("`-` stands alone: it is standard input")
@@ -39,6 +42,11 @@ def command(program: tuple[str, ...], check: bool, diff: bool) -> None:
         terminal = terminal_of(sys.stdout)
         for one in changed:
             click.echo(difference(one.path, one.before, one.after, terminal), nl=False)
+    elif format_ != "text":
+        findings += tuple(map(uncanonical, changed))
+        files = [one.path for one in outcome.files]
+        Reporting.of(format_, strict=True).tell(findings, sys.stdout, files=files)
+        raise click.exceptions.Exit(1 if findings else 0)
     elif check:
         for one in changed:
             click.echo(f"not canonical: {one.path}")

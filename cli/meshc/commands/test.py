@@ -12,6 +12,7 @@ from meshc.options import findings_format_option, overlay_option, program_argume
 if TYPE_CHECKING:
     from meshc.reporting import Reporting
     from meshc_compiler.pipeline import CompileResult
+    from meshc_compiler.source_reader import SourceReader
 
 
 @click.command("test")
@@ -47,8 +48,8 @@ def command(
         require_watchable(format_)
     reporting = Reporting.of(format_, one_line=watch)
 
-    def run() -> CompileResult:
-        return compile_paths(program, overlay)
+    def run(reader: SourceReader | None = None) -> CompileResult:
+        return compile_paths(program, overlay, reader)
 
     if watch:
         from meshc.watching import watch_program

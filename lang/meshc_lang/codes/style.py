@@ -85,6 +85,17 @@ MALFORMED_SUPPRESSION = Code(
     good=_ROUTE + "  # meshc: ignore[MSH412] v2 waits until 2999-07-01\n" + _END,
 )
 
+NOT_CANONICAL = Code(
+    id="MSH910",
+    name="not-canonical",
+    severity=Severity.WARNING,
+    summary="a file that is not in the canonical form",
+    why=(
+        "`meshc fmt` writes every program in one form, so that a change is seen in a review and nothing else is. "
+        "`meshc fmt --check` alone tells this; `meshc check` does not mind."
+    ),
+)
+
 CASE_FAILED = Code(
     id="MSH990",
     name="case-failed",
