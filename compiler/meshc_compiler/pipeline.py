@@ -160,7 +160,8 @@ def _result(program: Program, lowered: _Lowered, suppressions: Suppressions) -> 
 
 def _expander(program: Program, found: tuple[Diagnostic, ...]) -> Expander | None:
     """Return what expands a program; None for the many that have nothing to expand."""
-    if not any(needs_expansion(file.statements) for file in program.files):
+    unread = program.incomplete or program.lost_names  # a word may be the name of a value that could not be read
+    if not unread and not any(needs_expansion(file.statements) for file in program.files):
         return None
     from meshc_compiler.expand.program import Expander
 

@@ -88,7 +88,7 @@ class LetTable:
         """Tell whether there is such a `let`, and it has no value; or there may be one that could not be read."""
         if name in self._declarations:
             return self.value(name) is None
-        return name in self._shadowing or (self.lost is not None and name in self.lost)
+        return self.lost is None or name in self._shadowing or name in self.lost
 
     def resolve(self, statement: N, findings: Findings) -> N:
         """Return a statement with values in the places of their names; the statement itself if it has none."""
@@ -158,7 +158,7 @@ class _Resolver(Rewriter):
         if value is None:
             if self._lets.is_broken(name.text):
                 self._lets.poisoned.add(name.span.sort_key)
-            elif place is not Place.VALUE and self._lets.lost is not None:
+            elif place is not Place.VALUE:
                 self._unknown(name, place)
             return name
         overlay = value.span.overlay if not name.span.overlay else ""
