@@ -171,7 +171,10 @@ def test_a_fix_in_the_program_of_what_only_an_overlay_shows_is_not_safe() -> Non
     text = ALLOWED + "deny ingress -> api : GET /admin\n" + "overlay open {\n  allow ingress -> api : GET /admin\n}\n"
     found = compiled(text).diagnostics
     # By itself the program has a deny that nothing meets; in the overlay it takes a whole allow.
-    assert [(one.code.id, one.fixes[0].applicability) for one in found] == [("MSH303", "safe"), ("MSH301", "unsafe")]
+    assert [(one.code.id, one.fixes[0].applicability) for one in found] == [
+        ("MSH303", "unsafe"),
+        ("MSH301", "unsafe"),
+    ]
 
 
 def test_an_edge_of_an_overlay_beats_groups_of_the_program_field_by_field() -> None:

@@ -126,6 +126,9 @@ def _told(first: Diagnostic, group: list[Diagnostic], everywhere: bool, backgrou
     # Renderings show the first few: one of each kind comes first.
     rows = zip_longest(own, overlay, ways, uses)
     related = tuple(dict.fromkeys(label for row in rows for label in row if label is not None))
+    if dropped is not None:
+        # Neither another name nor a declaration is what is wanted of a name that the overlay takes away.
+        return dataclasses.replace(first, related=related, help="", fixes=())
     fixes = tuple(_mended(fix, everywhere, background) for fix in first.fixes)
     return _with_let(dataclasses.replace(first, related=related, fixes=fixes), background)
 
