@@ -270,10 +270,10 @@ def _general(failure: Failure) -> Diagnostic:
     before = clip(failure.before.strip())
     if near:
         return misspelt(syntax.UNEXPECTED_TEXT, f"`{clip(word)}` has no place in {noun}", span, near)
+    if word == "-" and failure.before_type in ("NAME", "PATH_NAME") and span.start == failure.before_end:
+        return diagnostic(syntax.UNEXPECTED_TEXT, f"a name such as `{before}` does not end with `-`", span)
     if can_end(failure.accepts) and not failure.at_end:
         return _left_over(failure, noun)
-    if word == "-" and failure.before_type == "NAME" and span.start == failure.before_end:
-        return diagnostic(syntax.UNEXPECTED_TEXT, f"a name such as `{before}` does not end with `-`", span)
     block = failure.inside and failure.keyword not in _LINE_NOUNS and failure.keyword != "assert"
     colon = block and {"COLON", "LBRACE"} <= failure.accepts
     if colon:
