@@ -5,7 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
-CLAIMS = ("benchmarks.startup", "benchmarks.parse", "benchmarks.compile", "benchmarks.build", "benchmarks.proxy")
+CLAIMS = (
+    "benchmarks.startup",
+    "benchmarks.parse",
+    "benchmarks.compile",
+    "benchmarks.build",
+    "benchmarks.lsp",
+    "benchmarks.proxy",
+)
 """The modules, cheapest first."""
 
 

@@ -7,6 +7,7 @@ moved when something above it changes. `file` gives the whole, the same as `pars
 from __future__ import annotations
 
 import bisect
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
@@ -23,6 +24,8 @@ __all__ = ["IncrementalSource", "Stretch"]
 
 T = TypeVar("T")
 
+Changed = Callable[[Sequence["Stretch"], Sequence["Stretch"]], None]
+
 _SLICE = 1 << 15
 """How many characters are cut at a time when a text is opened: some milliseconds' work."""
 
@@ -32,19 +35,15 @@ _BYTE_ORDER_MARK = "\ufeff"
 class Stretch:
     """One statement with the comments above it, as a text of its own; read when it is first asked about."""
 
-    __slots__ = ("__weakref__", "_derived", "_reading", "chunk", "lines", "source")
+    __slots__ = ("_derived", "_reading", "chunk", "lines", "source", "text")
 
     def __init__(self, source: SourceText, chunk: Chunk) -> None:
         self.source = source
+        self.text = source.text
         self.chunk = chunk
         self.lines = source.text.count("\n")
         self._reading: StretchReading | None = None
         self._derived: dict[object, Any] = {}
-
-    @property
-    def text(self) -> str:
-        """The text of the stretch."""
-        return self.source.text
 
     @property
     def is_read(self) -> bool:
@@ -82,9 +81,13 @@ class Stretch:
 
 
 class IncrementalSource:
-    """A file under edit. All offsets count characters of the whole text."""
+    """A file under edit. All offsets count characters of the whole text.
 
-    def __init__(self, path: str, text: str) -> None:
+    `changed` is called with the stretches that are gone and those that are new, whenever there are others.
+    """
+
+    def __init__(self, path: str, text: str, changed: Changed = lambda _gone, _new: None) -> None:
+        self._changed = changed
         self.path = path
         self.revision = 0
         self._stretches: list[Stretch] = []
@@ -94,7 +97,10 @@ class IncrementalSource:
         self._first_lines: list[int] = [0]
         self._text: str | None = text
         self._uncut = text
-        self._unread_from = 0
+        self._indexes: dict[Stretch, int] | None = None
+        # Stretches that nobody has looked at yet, and those at which something may be wrong; both as ordered sets.
+        self._unread: dict[Stretch, None] = {}
+        self._faulty: dict[Stretch, None] = {}
 
     # ---- the text
 
@@ -135,6 +141,13 @@ class IncrementalSource:
         """Return the stretch that holds the beginning of a line (from 0); the last for lines past the end."""
         self._cut_all()
         return max(0, min(bisect.bisect_right(self._first_lines, line), len(self._stretches)) - 1)
+
+    def index_of(self, stretch: Stretch) -> int | None:
+        """Return which of the stretches this one is; None if it is no part of the text any more."""
+        self._cut_all()
+        if self._indexes is None:
+            self._indexes = {one: index for index, one in enumerate(self._stretches)}
+        return self._indexes.get(stretch)
 
     # ---- edits
 
@@ -196,12 +209,20 @@ class IncrementalSource:
         return made
 
     def _replace(self, first: int, last: int, new: list[Stretch]) -> None:
+        kept = set(new).intersection(self._stretches[first:last])
+        gone = [stretch for stretch in self._stretches[first:last] if stretch not in kept]
+        fresh = [stretch for stretch in new if stretch not in kept]
+        for stretch in gone:
+            self._unread.pop(stretch, None)
+            self._faulty.pop(stretch, None)
+        self._unread.update(dict.fromkeys(fresh))
         self._stretches[first:last] = new
         self._lengths[first:last] = [len(stretch.text) for stretch in new]
         self._lines[first:last] = [stretch.lines for stretch in new]
         self._starts = list(accumulate(self._lengths, initial=0))
         self._first_lines = list(accumulate(self._lines, initial=0))
-        self._unread_from = min(self._unread_from, first)
+        self._indexes = None
+        self._changed(gone, fresh)
 
     # ---- work that can be done in small parts
 
@@ -215,19 +236,20 @@ class IncrementalSource:
             self._cut_some()
             if time.monotonic() > until:
                 return False
-        while self._unread_from < len(self._stretches):
-            stretch = self._stretches[self._unread_from]
-            self._unread_from += 1
-            if not stretch.is_read and stretch.reading:
-                read(stretch)
-                if time.monotonic() > until:
-                    return False
+        while self._unread:
+            stretch = next(iter(self._unread))
+            del self._unread[stretch]
+            if stretch.reading.problems or stretch.text.startswith(_BYTE_ORDER_MARK):
+                self._faulty[stretch] = None
+            read(stretch)
+            if time.monotonic() > until:
+                return False
         return True
 
     @property
     def is_read(self) -> bool:
         """Whether all of the text was read."""
-        return not self._uncut and self._unread_from >= len(self._stretches)
+        return not self._uncut and not self._unread
 
     def _cut_all(self) -> None:
         while self._uncut:
@@ -245,9 +267,7 @@ class IncrementalSource:
                 break
             size *= 2
         count = len(self._stretches)
-        unread = self._unread_from
         self._replace(count, count, self._made(source, chunks, ()))
-        self._unread_from = unread
         self._uncut = self._uncut[settled:]
 
     # ---- the whole
@@ -267,13 +287,18 @@ class IncrementalSource:
             for problem in parse(SourceText(self.path, self.text))[1]:
                 yield 0, problem
             return
-        for start, stretch in self._placed():
-            for problem in stretch.reading.problems:
-                yield start, problem
+        for index in self._faults():
+            for problem in self._stretches[index].reading.problems:
+                yield self._starts[index], problem
 
     def _placed(self) -> Iterator[tuple[int, Stretch]]:
         self._cut_all()
         return zip(self._starts, self._stretches, strict=False)
+
+    def _faults(self) -> list[int]:
+        """Return the stretches at which something may be wrong, in order."""
+        self.advance(math.inf)
+        return sorted(index for one in self._faulty if (index := self.index_of(one)) is not None)
 
     def _is_odd(self, fault: int | None) -> bool:
         """Tell whether a text fails at a stretch that reads well by itself: a byte order mark begins files only."""
@@ -285,15 +310,17 @@ class IncrementalSource:
         A stretch that cannot be read by itself is where the whole fails, but for odd texts (a statement that goes on
         where no cut sees it): then all that follows becomes one stretch.
         """
-        for index, stretch in enumerate(self.stretches):
+        for index in self._faults():
             if self._is_odd(index):
                 return index
+            stretch = self._stretches[index]
             if stretch.reading.statements is None:
                 rest = "".join([one.text for one in self._stretches[index:]])
                 if not reads_as_program(rest):
                     return index
                 whole = Chunk(0, len(rest), stretch.chunk.keyword, False, ())
                 self._replace(index, len(self._stretches), [_stretch_of(SourceText(self.path, rest), whole)])
+                self.advance(math.inf)
                 return None
         return None
 

@@ -36,7 +36,7 @@ async def test_a_service_says_who_it_is_and_who_may_call_it(server: Editor, fold
     assert "ports: " in told
     assert "may be called by" in told
     assert "ingress" in told
-    told = await server.hover(uri, "service a|pi")
+    told = await server.hover_with(uri, "service a|pi", "may be called by")
     assert "web" in told
     assert "(2)" in told
     assert "timeout" in told
@@ -46,13 +46,13 @@ async def test_a_service_says_who_it_is_and_who_may_call_it(server: Editor, fold
 async def test_an_edge_says_what_is_granted_and_where_settings_come_from(server: Editor, folder: Path) -> None:
     uri = server.open("shop.mesh", SHOP)
     await server.hover_with(uri, "service a|pi", "spiffe")
-    told = await server.hover(uri, "edge web -|> api")
+    told = await server.hover_with(uri, "edge web -|> api", "allowed")
     assert "GET /v1/orders/**" in told
     assert "timeout" in told
     assert "2s" in told
     assert "shop.mesh:14" in told
     assert "5s" in told
-    told = await server.hover(uri, "a|llow web -> api")
+    told = await server.hover_with(uri, "a|llow web -> api", "allowed")
     assert "Grants requests" in told
     assert "POST /v1/orders" in told
 
@@ -69,7 +69,7 @@ async def test_a_rule_shows_a_request_that_it_decides(server: Editor, folder: Pa
     uri = server.open("shop.mesh", SHOP)
     told = await server.hover_with(uri, "  G|ET /v1/orders/**", "for example")
     assert "web -> api GET /v1/orders" in told
-    told = await server.hover(uri, "as can|ary")
+    told = await server.hover_with(uri, "as can|ary", "for example")
     assert "web -> api" in told
     assert "v1 90%" in told
 

@@ -57,19 +57,20 @@ class CompileService:
         self._outgoing.put(CompileJob(ticket=self._ticket, program=program, texts=(*changed, *gone)))
         return self._ticket
 
-    async def ask(self, program: ProgramName, questions: tuple[Question, ...], seconds: float) -> tuple[Fact, ...]:
-        """Return what is known of the program as it was compiled last; nothing of what is not known in time."""
-        nothing: tuple[Fact, ...] = (None,) * len(questions)
-        if not questions or self._process is None:
-            return nothing
+    async def ask(
+        self, program: ProgramName, questions: tuple[Question, ...], seconds: float
+    ) -> tuple[Fact, ...] | None:
+        """Return what is known of the program as it was compiled last; None where that is not told in time."""
+        if self._process is None:
+            return None
         self._ticket += 1
         ticket = self._ticket
         future = self._waiting[ticket] = self._loop.create_future()
         self._outgoing.put(Inquiry(ticket=ticket, program=program, questions=questions))
         try:
-            return await asyncio.wait_for(future, seconds) or nothing
+            return await asyncio.wait_for(future, seconds) or None
         except TimeoutError:
-            return nothing
+            return None
         finally:
             self._waiting.pop(ticket, None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +15,7 @@ from meshc.lsp.analysis.finding import Finding, PlacedFinding, findings_of, plac
 from meshc.lsp.analysis.pending import Pending, T
 from meshc.lsp.analysis.place import Encoding, Range
 from meshc.lsp.analysis.program import ProgramView
-from meshc.lsp.analysis.symbol import by_key
+from meshc.lsp.analysis.question import Fact, Question
 from meshc.lsp.compiler import CompileService
 from meshc.lsp.message import Compiled, ProgramName
 from meshc_lang.diagnostic import Severity
@@ -27,7 +28,7 @@ _SECONDS_OF_REST = 0.02
 _SECONDS_OF_WORK = 0.005
 """How long a part of the reading of a large file may keep an answer waiting."""
 
-_SECONDS_TO_ANSWER = 0.03
+_SECONDS_TO_ANSWER = 0.02
 """How long an answer waits for what the compiler knows; then it does without."""
 
 _SECONDS_OF_PATIENCE = 2.0
@@ -48,6 +49,8 @@ class OpenProgram:
         self.disk: dict[str, tuple[int, int]] = {}
         self.jobs: dict[int, dict[str, int]] = {}
         self.is_known = asyncio.Event()
+        self.facts: dict[Question, Fact] = {}
+        self.old_facts: dict[Question, Fact] = {}
         self.timer: asyncio.TimerHandle | None = None
         self.told: dict[str, Sequence[PlacedFinding]] = {}
 
@@ -183,9 +186,22 @@ class Session:
         if patient and not program.is_known.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(program.is_known.wait(), _SECONDS_OF_PATIENCE)
-        seconds = _SECONDS_OF_PATIENCE if patient else _SECONDS_TO_ANSWER
-        facts = await self._service.ask(program.name, pending.questions, seconds)
+        facts = await self._facts(program, pending.questions, _SECONDS_OF_PATIENCE if patient else _SECONDS_TO_ANSWER)
         return pending.finish(facts)
+
+    async def _facts(self, program: OpenProgram, questions: tuple[Question, ...], seconds: float) -> tuple[Fact, ...]:
+        """Return what is known: what was asked since the program was compiled last is remembered.
+
+        Where the compiler does not answer in time, what it said of an older program is better than nothing.
+        """
+        known = program.facts
+        asked = tuple(question for question in questions if question not in known)
+        if asked:
+            told = await self._service.ask(program.name, asked, seconds)
+            if told is None:
+                return tuple(known.get(question, program.old_facts.get(question)) for question in questions)
+            known.update(zip(asked, told, strict=True))
+        return tuple(known[question] for question in questions)
 
     def stop(self) -> None:
         """End all work."""
@@ -206,16 +222,20 @@ class Session:
 
     async def _read(self) -> None:
         """Read what was not read yet, a little at a time, and tell what is wrong with it."""
+        # What is read stays: the collector need not look for garbage in it, now or later.
+        gc.disable()
         try:
             await asyncio.sleep(0)
             while (document := self._unread()) is not None:
-                document.source.advance(_SECONDS_OF_WORK, lambda stretch: stretch.derived(by_key))
+                document.advance(_SECONDS_OF_WORK)
                 await asyncio.sleep(0)
             for program in self.programs:
                 self._tell(program, set(program.documents) & set(self._open))
         except Exception:
             LOG.exception("reading failed")
         finally:
+            gc.freeze()
+            gc.enable()
             self._reader = None
             self._all_read.set()
 
@@ -250,6 +270,7 @@ class Session:
             return
         program.compiled = program.jobs.pop(reply.ticket)
         program.findings = reply.findings
+        program.old_facts, program.facts = program.facts or program.old_facts, {}
         self._load(program, reply.files)
         for key, revision in program.compiled.items():
             document = program.documents.get(key)

@@ -32,6 +32,9 @@ _SWITCH_SECONDS = 0.0005
 """How long the compiler may keep the thread waiting that answers."""
 
 
+_JOBS_BETWEEN_COLLECTIONS = 100
+
+
 class _OvertakenError(Exception):
     """Raised in the midst of a job that nobody waits for any more."""
 
@@ -54,6 +57,7 @@ class Worker:
         """Work until the server goes away."""
         signal.signal(signal.SIGINT, self._interrupted)
         threading.Thread(target=self._listen, daemon=True).start()
+        done = 0
         while (job := self._jobs.get()) is not None:
             for key, text in job.texts:
                 if text is None:
@@ -62,6 +66,9 @@ class Worker:
                     self._texts[key] = text
             if not self._is_overtaken(job):
                 self._compile(job)
+            done += 1
+            if done % _JOBS_BETWEEN_COLLECTIONS == 0:
+                gc.collect()
 
     # ---- the thread that listens
 
@@ -106,6 +113,8 @@ class Worker:
         try:
             self._running = job
             result = self._compiled(job.program)
+            facts = Facts(result, partial(_key, job.program))
+            facts.prepare()
             findings = tuple(findings_of(result.diagnostics, key=partial(_key, job.program)))
             self._running = None
         except _OvertakenError:
@@ -116,7 +125,7 @@ class Worker:
             self._running = None
             self._reply(Failed(ticket=job.ticket, report=traceback.format_exc()))
             return
-        self._facts[job.program] = Facts(result, partial(_key, job.program))
+        self._facts[job.program] = facts
         files = tuple(_key(job.program, source.path) for source in result.program.sources)
         self._reply(Compiled(ticket=job.ticket, findings=findings, files=files))
 
@@ -129,12 +138,8 @@ class Worker:
         else:
             paths = (program.root,)
             reader = MemoryReader({program.root: self._texts.get(program.root, "")})
-        gc.disable()
-        try:
-            loaded, found = load(paths, reader, self._parsed[program].parse, imports=program.is_folder)
-            return compile_loaded(loaded, found, today, every=True)
-        finally:
-            gc.enable()
+        loaded, found = load(paths, reader, self._parsed[program].parse, imports=program.is_folder)
+        return compile_loaded(loaded, found, today, every=True)
 
 
 def _key(program: ProgramName, path: str) -> str:
@@ -148,6 +153,8 @@ def main() -> None:
     # Nothing else may be written where the server reads.
     os.dup2(2, 1)
     sys.setswitchinterval(_SWITCH_SECONDS)
+    # What a compiled program consists of has no circles, and is so large that looking for some takes seconds.
+    gc.disable()
     with contextlib.suppress(BrokenPipeError):
         Worker(sys.stdin.buffer, replies).run()
 

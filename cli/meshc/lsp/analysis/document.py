@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from meshc.lsp.analysis.name_index import NameIndex
 from meshc.lsp.analysis.place import Encoding, Place, Position, Range
 from meshc_lang.incremental import IncrementalSource, Stretch
 from meshc_lang.record import dataclass
@@ -55,13 +56,18 @@ class Document:
         self.key = key
         self.version = version
         self.encoding = encoding
-        self.source = IncrementalSource(key, text)
+        self.names = NameIndex()
+        self.source = IncrementalSource(key, text, self.names.change)
         self._edits: list[tuple[int, int, int, int]] = []
 
     @property
     def revision(self) -> int:
         """How often the text was changed since it was opened."""
         return self.source.revision
+
+    def advance(self, seconds: float) -> bool:
+        """Read for about so long what was not read yet, and note its names; tell whether all is done."""
+        return self.source.advance(seconds, self.names.note)
 
     # ---- changes
 

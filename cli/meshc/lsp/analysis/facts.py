@@ -56,6 +56,10 @@ class Facts:
         self._files = result.program.files
         self._groups: Mapping[str, Members] | None = None
 
+    def prepare(self) -> None:
+        """Find out beforehand what would keep the first answers waiting."""
+        self._all_groups()
+
     def answer(self, question: Question) -> Fact:
         """Answer a question; None where the program means nothing, or nothing of that name."""
         index = self._index

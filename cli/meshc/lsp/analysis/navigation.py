@@ -93,7 +93,7 @@ def highlights(view: ProgramView, cursor: Cursor) -> tuple[Highlight, ...]:
     if named is None:
         return ()
     own = ProgramView({cursor.document.key: cursor.document})
-    sites = [site for site in own.sites(named[1]) if view.meant(site.occurrence) == named[1]]
+    sites = [site for site in own.sorted_sites(named[1]) if view.meant(site.occurrence) == named[1]]
     return tuple(Highlight(site.range, site.occurrence.role is Role.DECLARED) for site in sites)
 
 

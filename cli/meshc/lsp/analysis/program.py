@@ -74,14 +74,25 @@ class ProgramView:
                 base += len(stretch.text)
 
     def sites(self, key: Key) -> Iterator[Site]:
-        """Return where a name stands."""
-        for document, stretch, base in self.stretches():
-            for occurrence in stretch.derived(by_key).get(key, ()):
-                yield Site(document, stretch, base, occurrence)
+        """Return where a name stands; within a file in any order."""
+        for name in sorted(self.documents):
+            document = self.documents[name]
+            source = document.source
+            for stretch in document.names.stretches(key):
+                index = source.index_of(stretch)
+                if index is None:
+                    continue
+                base = source.start_of(index)
+                for occurrence in stretch.derived(by_key)[key]:
+                    yield Site(document, stretch, base, occurrence)
+
+    def sorted_sites(self, key: Key) -> list[Site]:
+        """Return where a name stands, in the order of files and places."""
+        return sorted(self.sites(key), key=lambda site: (site.document.key, site.base, site.occurrence.span.start))
 
     def declared(self, key: Key) -> list[Site]:
         """Return where a name is declared; where nothing declares it, the `use` that seems to."""
-        sites = list(self.sites(key))
+        sites = self.sorted_sites(key)
         declared = [site for site in sites if site.occurrence.role is Role.DECLARED]
         return declared or [site for site in sites if site.occurrence.role is Role.PERHAPS]
 
@@ -99,7 +110,7 @@ class ProgramView:
         """Return every place where the name means this, declarations included."""
         return [
             site
-            for site in self.sites(key)
+            for site in self.sorted_sites(key)
             if (len(site.occurrence.keys) == 1 and site.occurrence.role is not Role.PERHAPS)
             or self.meant(site.occurrence) == key
         ]
@@ -128,10 +139,14 @@ class ProgramView:
 
     def names(self, kind: NameKind, owner: str | None = None) -> list[str]:
         """Return the declared names of a kind, of one owner if that is given, sorted."""
-        found = {
-            one.key.name
-            for _, stretch, _ in self.stretches()
-            for one in stretch.derived(occurrences)
-            if one.role is Role.DECLARED and one.key.kind is kind and owner in (None, one.key.owner)
-        }
+        found: set[str] = set()
+        for document in self.documents.values():
+            for key in document.names.keys():  # noqa: SIM118 - an index is no dictionary
+                if (
+                    key.kind is kind
+                    and owner in (None, key.owner)
+                    and key.name not in found
+                    and any(self._declares(key))
+                ):
+                    found.add(key.name)
         return sorted(found)
