@@ -31,10 +31,15 @@ from meshc_compiler.ir.match import (
     PathTemplate,
     RequestMatch,
 )
+from meshc_compiler.loader import MemoryReader
+from meshc_compiler.lower.sentence import condition_text
 from meshc_compiler.lower.template import parse_template
 from meshc_compiler.path import canonical_path, path_matches
+from meshc_compiler.pipeline import compile_program
 from meshc_compiler.space.caller_classes import CallerClasses, identities_asked
 from meshc_compiler.space.request_space import Nothing, RequestSpace, Undecided, Witness, build_space
+from meshc_lang.parser import parse_request
+from meshc_lang.request import Request
 from support.condition_strategies import (
     IDENTITIES,
     STRANGER,
@@ -43,6 +48,7 @@ from support.condition_strategies import (
     conditions,
     sets_of_callers,
     views,
+    written_conditions,
 )
 from support.request_strategies import REGEXES, templates
 
@@ -161,6 +167,45 @@ def test_an_intersection_is_what_both_say(a: RequestMatch, b: RequestMatch, aske
             assert not [view for view in asked if holds(a.condition, view) and holds(b.condition, view)]
         case Undecided():
             raise AssertionError("small expressions are always decided")
+
+
+PROGRAM = """
+mesh shop { trust-domain: "shop.example" }
+jwt corp { issuer: "https://id.example", audiences: any, jwks: "keys.json" }
+service web {}
+service job {}
+service api { port: 80/http }
+group both = web | job
+allow any -> api : GET /x if """
+
+
+@settings(max_examples=200)
+@given(written_conditions)
+def test_a_condition_is_read_back_as_it_is_written(condition: Condition) -> None:
+    text = PROGRAM + condition_text(condition) + "\n"
+    result = compile_program(("p.mesh",), MemoryReader({"p.mesh": text}))
+    assert result.mesh is not None, [one.message for one in result.diagnostics]
+    [rule] = result.mesh.rules
+    assert rule.match.condition == condition
+    assert rule.id.endswith(condition_text(condition))
+
+
+@settings(max_examples=200)
+@given(condition_matches)
+def test_a_witness_is_read_back_as_it_is_written(match: RequestMatch) -> None:
+    space, classes = space_of((match,))
+    witness = space.example(space.boxes(match, classes.everybody))
+    if isinstance(witness, Witness):
+        request = Request(
+            caller="web",
+            callee="api",
+            query=witness.query,
+            headers=witness.headers,
+            claims=witness.claims,
+        )
+        again, problems = parse_request(request.text)
+        assert problems == ()
+        assert again == request
 
 
 @settings(max_examples=300)

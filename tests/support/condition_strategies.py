@@ -30,7 +30,7 @@ IDENTITIES = tuple(SpiffeId.of_workload(DOMAIN, "default", name) for name in ("a
 STRANGER = SpiffeId.of_workload(DOMAIN, "default", "somebody-else")
 NAMES = ("a", "b c")
 VALUES = ("1", "2", "12", "x", "é", "x y")
-PATTERNS = ("[0-9]+", "1|2", ".*", "x.*", "[^0-9]*", ".", r"\W+", "1", "(1|x)( y)?", r"\S+", "[^1-9x]")
+PATTERNS = ("[0-9]+", "1|2", ".*", "x.*", "[^0-9]*", ".", r"\W+", "1", "(1|x)( y)?", r"\S+", "[^1-9x]", r"[^\w -]+")
 
 sets_of_callers: st.SearchStrategy[Callers] = st.one_of(
     st.just(AnyCaller()),
@@ -94,4 +94,49 @@ views = st.builds(
     _pairs,
     _pairs,
     callers,
+)
+
+
+# ---- conditions that can be written in a program in which `jwt`, `web` and `job` are declared
+
+_PEERS: tuple[tuple[str, Callers], ...] = (
+    ("any", AnyCaller()),
+    ("plaintext", PlaintextCaller()),
+    ("web", TheseCallers(IDENTITIES[2:])),
+    ("both", TheseCallers(IDENTITIES[1:])),
+    (f'"{STRANGER}"', TheseCallers((STRANGER,))),
+)
+
+
+def _one_of(values: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.sets(st.sampled_from(values), min_size=1, max_size=3).map(lambda chosen: tuple(sorted(chosen)))
+
+
+_KEYS = {
+    AttributeKind.QUERY: (("q", "a b", 'say "é"', "x\ty\\"), ("1", "", "x y", "é\u2028", 'a"b', "\\d\x7f")),
+    AttributeKind.COOKIE: (("session", "a.b", "__Host-x"), ("1", "", "a=b", "x(y)")),
+    AttributeKind.CLAIM: (("sub", "https://id.example/role", "é"), ("admin", "", "a, b", "\x01\n")),
+}
+_written_questions: st.SearchStrategy[Condition] = st.one_of(
+    st.sampled_from(("x-one", "accept")).map(HeaderPresent),
+    st.builds(HeaderOneOf, st.sampled_from(("x-one", "accept")), _one_of(("1", "a b", 'say "x"', "\\w"))),
+    st.builds(HeaderMatches, st.just("x-one"), st.sampled_from(PATTERNS)),
+    *(
+        st.one_of(
+            st.builds(AttributePresent, st.just(kind), st.sampled_from(keys)),
+            st.builds(AttributeOneOf, st.just(kind), st.sampled_from(keys), _one_of(values)),
+            st.builds(AttributeMatches, st.just(kind), st.sampled_from(keys), st.sampled_from((*PATTERNS, r"\"\d\""))),
+        )
+        for kind, (keys, values) in _KEYS.items()
+    ),
+    st.sampled_from(_PEERS).map(lambda peer: CallerIn(peer[1], peer[0])),
+)
+written_conditions: st.SearchStrategy[Condition] = st.recursive(
+    _written_questions,
+    lambda inner: st.one_of(
+        inner.map(Not),
+        st.lists(inner, min_size=2, max_size=3).map(lambda operands: AllOf(tuple(operands))),
+        st.lists(inner, min_size=2, max_size=3).map(lambda operands: AnyOf(tuple(operands))),
+    ),
+    max_leaves=5,
 )

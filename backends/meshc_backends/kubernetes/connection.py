@@ -10,6 +10,7 @@ from meshc_compiler.ir.caller import AnyCaller, TheseCallers
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.policy import Effect, Rule
+from meshc_compiler.ir.slice import rules_by_caller
 from meshc_compiler.ir.workload import External, Service, Workload
 from meshc_lang.record import dataclass
 
@@ -58,7 +59,8 @@ def reservations(index: MeshIndex, target: str) -> Iterator[Reservation]:
             )
     for external in index.mesh.externals:
         named = [host for host in external.hosts if literal_address(host) is None]
-        allowed = any(rule.effect is Effect.ALLOW for rule in index.rules_of(external.name, external.port.number))
+        rules = rules_by_caller(index, external.name, external.port.number)
+        allowed = any(rule.effect is Effect.ALLOW for rule in rules)
         if named and allowed:
             yield Reservation(
                 target=target,
@@ -71,7 +73,7 @@ def reservations(index: MeshIndex, target: str) -> Iterator[Reservation]:
 
 
 def _narrowed(index: MeshIndex, service: Service) -> str | None:
-    by_port = [index.rules_of(service.name, port.number) for port in service.ports]
+    by_port = [rules_by_caller(index, service.name, port.number) for port in service.ports]
     rules = [rule for rules in by_port for rule in rules]
     allows = sum(rule.effect is Effect.ALLOW and not rule.match.is_everything for rule in rules)
     denies = sum(rule.effect is Effect.DENY for rule in rules)
@@ -110,7 +112,7 @@ def _strangers(index: MeshIndex, service: Service) -> tuple[SpiffeId, ...]:
     found = {
         identity
         for port in service.ports
-        for rule in index.rules_of(service.name, port.number)
+        for rule in rules_by_caller(index, service.name, port.number)
         if rule.effect is Effect.ALLOW and isinstance(rule.callers, TheseCallers)
         for identity in rule.callers.ids
         if identity not in index.workloads_by_id
