@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshc_compiler.loader import MemoryReader
-from meshc_compiler.pipeline import compile_program
+from meshc_compiler.pipeline import compile_all
 from meshc_lang.diagnostic import has_errors
+from support.program_texts import program_texts
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 PIECES = tuple(
@@ -25,7 +26,7 @@ HEAD = 'mesh m { trust-domain: "m.example" }\nservice web {}\nservice api { port
 
 
 def compiled(text: str) -> list[str]:
-    result = compile_program(("p.mesh",), MemoryReader({"p.mesh": text}))
+    result = compile_all(("p.mesh",), MemoryReader({"p.mesh": text}))
     assert (result.mesh is None) <= has_errors(result.diagnostics)
     return [str(one.code) for one in result.diagnostics]
 
@@ -53,7 +54,7 @@ def test_names_of_a_statement_that_cannot_be_parsed_are_not_unknown() -> None:
 
 def test_without_a_file_nothing_that_could_be_in_it_is_unknown() -> None:
     reader = MemoryReader({"a.mesh": HEAD + "allow web -> db : tcp\n", "b.mesh": b"\xff"})
-    found = compile_program((".",), reader).diagnostics
+    found = compile_all((".",), reader).diagnostics
     assert [str(one.code) for one in found] == ["MSH081 not-utf8"]
 
 
@@ -63,8 +64,14 @@ def test_a_sentence_about_an_empty_group_is_about_nobody() -> None:
         + "group none = web - web\nallow none -> api : GET /x\ndeny none -> api : /x\nlimit none -> api 5/s\n"
         + "allow web -> none : GET /x\nedge none -> api { timeout: 1s }\nassert never none -> api\n"
     )
-    result = compile_program(("p.mesh",), MemoryReader({"p.mesh": text}))
+    result = compile_all(("p.mesh",), MemoryReader({"p.mesh": text}))
     assert [str(one.code) for one in result.diagnostics] == ["MSH304 unreachable-service", "MSH109 empty-group"]
     assert result.mesh is not None
     assert result.mesh.rules == ()
     assert result.mesh.limits == ()
+
+
+@settings(max_examples=150)
+@given(program_texts(most=4))
+def test_whatever_reads_as_a_program_is_one_or_has_findings(text: str) -> None:
+    compiled(HEAD + text + "\n")
