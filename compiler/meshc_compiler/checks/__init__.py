@@ -17,7 +17,7 @@ from meshc_compiler.checks.identity import check_shared_identities, check_trust_
 from meshc_compiler.checks.impossible_guard import check_impossible_guards
 from meshc_compiler.checks.limit import check_limits
 from meshc_compiler.checks.mirror import check_mirrors
-from meshc_compiler.checks.plaintext import check_denies_of_any, check_plaintext_allows
+from meshc_compiler.checks.plaintext import check_asserts_of_any, check_denies_of_any, check_plaintext_allows
 from meshc_compiler.checks.redundant_allow import check_redundant_allows
 from meshc_compiler.checks.retry import check_retries
 from meshc_compiler.checks.retry_budget import check_retry_budgets
@@ -44,6 +44,7 @@ CHECKS: tuple[Check, ...] = (
     check_useless_denies,
     check_plaintext_allows,
     check_denies_of_any,
+    check_asserts_of_any,
     check_end_user_rules,
     check_assertions,
     check_retries,

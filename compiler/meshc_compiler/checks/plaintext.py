@@ -1,4 +1,4 @@
-"""Calls without a mesh identity: allows that open nothing, and denies that let them pass."""
+"""Calls without a mesh identity: allows that open nothing, and sentences about `any` that say nothing of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from meshc_compiler.checks.subject import CheckSubject
 from meshc_compiler.evaluate import evaluate
 from meshc_compiler.ir.caller import AnyCaller, PlaintextCaller
+from meshc_compiler.ir.claim import ANYBODY, Never
+from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.lower.sentence import callee_text, match_text
 from meshc_compiler.space.request_space import Witness
@@ -62,11 +64,38 @@ def check_denies_of_any(subject: CheckSubject) -> Iterator[Diagnostic]:
             break
 
 
+def check_asserts_of_any(subject: CheckSubject) -> Iterator[Diagnostic]:
+    """Find the asserts that `any` never does what is allowed to calls without an identity."""
+    for claim in subject.mesh.assertions:
+        if not isinstance(claim, Never) or ANYBODY not in claim.callers or claim.origin is None:
+            continue
+        for callee, number in claim.callees:
+            request = _open_to_plaintext(subject, callee, number, claim.matches or (RequestMatch(),))
+            if request is not None:
+                yield Diagnostic(
+                    code=authorization.DENY_MISSES_PLAINTEXT,
+                    message="`any` is every verified identity, so this promises nothing of calls without one",
+                    primary=claim.origin,
+                    witness=request,
+                    help=f"if it is meant of all, add `assert never plaintext -> {callee} …`",
+                    subject=f"assert {claim.text}",
+                )
+                break
+
+
 def _passing(subject: CheckSubject, rule: Rule) -> Request | None:
     """Return a request without an identity that a deny for others describes, and that is allowed."""
-    space = subject.space(rule.callee, rule.port) if subject.index.takes_plaintext(rule.callee) else None
+    return _open_to_plaintext(subject, rule.callee, rule.port, (rule.match,))
+
+
+def _open_to_plaintext(
+    subject: CheckSubject, callee: str, number: int, matches: tuple[RequestMatch, ...]
+) -> Request | None:
+    space = subject.space(callee, number) if subject.index.takes_plaintext(callee) else None
     if space is None or space.space is None:
         return None
-    described = space.space.boxes(rule.match, space.callers.plaintext)
-    found = space.example(space.shared(space.allowed, described))
-    return space.request(found) if isinstance(found, Witness) else None
+    for match in matches:
+        found = space.example(space.shared(space.allowed, space.space.boxes(match, space.callers.plaintext)))
+        if isinstance(found, Witness):
+            return space.request(found)
+    return None

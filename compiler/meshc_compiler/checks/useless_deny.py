@@ -30,7 +30,7 @@ def _is_useless(subject: CheckSubject, rule: Rule) -> bool:
     space = subject.space(rule.callee, rule.port)
     if space is None:
         return False
-    if isinstance(space.example(space.rule_boxes(rule)), Nothing):
+    if space.callers.mask(rule.callers) and isinstance(space.example(space.rule_boxes(rule)), Nothing):
         # It describes no request at all, which another check tells.
         return False
     taken = space.shared(space.rule_boxes(rule), space.union(space.of_effect(Effect.ALLOW)))

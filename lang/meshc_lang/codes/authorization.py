@@ -94,11 +94,11 @@ DENY_MISSES_PLAINTEXT = Code(
     id="MSH309",
     name="deny-misses-plaintext",
     severity=Severity.WARNING,
-    summary="a deny for `any` of what callers without an identity may do",
+    summary="a deny or an assert about `any` that leaves callers without an identity out",
     why=(
         "`any` is every verified identity of the mesh. A service under `mtls: permissive` also takes calls without "
-        "one, and rules are about those only if they say `plaintext`. A deny that is meant for all callers is said "
-        "for both."
+        "one, and sentences are about those only if they say `plaintext`. What is meant of all callers is said of "
+        "both: `deny any …` and `deny plaintext …`, `assert never any …` and `assert never plaintext …`."
     ),
     bad=_OPEN + "allow plaintext -> web : GET /**\nallow any -> web : GET /**\ndeny any -> web : /admin/**\n",
     good=_OPEN
