@@ -34,10 +34,8 @@ def compiled(text: str) -> CompileResult:
 
 
 def told(text: str) -> list[str]:
-    return [
-        one.code.id + (f" [{one.witness.text}]" if one.witness is not None else "")
-        for one in compiled(text).diagnostics
-    ]
+    found = compiled(text).diagnostics
+    return [one.code.id + ("" if one.witness is None else f" [{one.witness.text}]") for one in found]
 
 
 @pytest.fixture(scope="module")
@@ -106,5 +104,5 @@ def test_a_sidecar_that_hears_no_plaintext_is_given_no_rules_about_it() -> None:
     assert result.index is not None
     for name, heard in (("api", False), ("web", True)):
         [port] = slice_of(result.index, result.index.workloads[name]).inbound
-        parts = (*port.rules, *port.limits)
-        assert any(isinstance(part.callers, PlaintextCaller) for part in parts) is heard
+        about = [*(rule.callers for rule in port.rules), *(limit.callers for limit in port.limits)]
+        assert (PlaintextCaller() in about) is heard
