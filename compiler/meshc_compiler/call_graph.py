@@ -181,9 +181,9 @@ class CallGraph:
         others = route.rules if route and hop.caller != PLAINTEXT else ()
         allowed = self._allowed(space, hop, matches or (RequestMatch(),))
         if rule is not None:
-            allowed = space.shared(allowed, _boxes(space, (rule.match,), space.everybody))
+            allowed = space.shared(allowed, space.requests_of((rule.match,), space.everybody))
             others = tuple(other for other in others if other.id in rule.yields_to)
-        taken = _boxes(space, (other.match for other in others), space.everybody)
+        taken = space.requests_of((other.match for other in others), space.everybody)
         return space.example(space.left_over(allowed, taken))
 
     def _allowed(self, space: CalleeSpace, hop: Hop, matches: tuple[RequestMatch, ...]) -> tuple[Box, ...] | None:
@@ -194,19 +194,7 @@ class CallGraph:
             return ()
         else:
             mask = space.mask_within(frozenset({identity}))
-        return space.shared(space.allowed, _boxes(space, matches, mask))
-
-
-def _boxes(space: CalleeSpace, matches: Iterable[RequestMatch], mask: int) -> tuple[Box, ...] | None:
-    if space.space is None:
-        return None
-    boxes: list[Box] = []
-    for match in matches:
-        own = space.space.boxes(match, mask)
-        if own is None:
-            return None
-        boxes += own
-    return tuple(boxes)
+        return space.shared(space.allowed, space.requests_of(matches, mask))
 
 
 def sources_of(callers: Iterable[str], graph: CallGraph, anybody: str) -> tuple[str, ...]:
@@ -223,3 +211,27 @@ def worst_open(cases: Iterable[Case], badness: Callable[[Case], float]) -> Case 
 def is_open(answer: Answer) -> bool:
     """Tell whether a call may be made; what could not be decided may."""
     return isinstance(answer, Witness | Undecided)
+
+
+def circles(starts: Iterable[str], hops_of: Callable[[str], Iterable[Hop]]) -> Iterator[tuple[Hop, ...]]:
+    """Yield chains of hops that lead back to where they began: one for each hop that closes a circle in the search."""
+    done: set[str] = set()
+    for start in starts:
+        if start in done:
+            continue
+        path: list[Hop] = []
+        on_path = {start: 0}
+        stack = [iter(hops_of(start))]
+        while stack:
+            hop = next(stack[-1], None)
+            if hop is None:
+                stack.pop()
+                left = path.pop().callee if path else start
+                on_path.pop(left, None)
+                done.add(left)
+            elif hop.callee in on_path:
+                yield (*path[on_path[hop.callee] :], hop)
+            elif hop.callee not in done:
+                path.append(hop)
+                on_path[hop.callee] = len(path)
+                stack.append(iter(hops_of(hop.callee)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshc_compiler.call_graph import CallGraph, Case, Hop, is_open
+from meshc_compiler.call_graph import CallGraph, Case, Hop, circles, is_open
 from meshc_compiler.checks.chain import chain_text
 from meshc_compiler.checks.subject import CheckSubject
 from meshc_lang.codes import resilience
@@ -85,27 +85,10 @@ class _Retrying:
         return None
 
     def circles(self) -> Iterator[tuple[_Step, ...]]:
-        """Yield chains of retried calls that lead back to where they began, one for each circle that is found."""
-        done: set[str] = set()
-        for start in self.hops:
-            if start in done:
-                continue
-            path: list[_Step] = []
-            at = {start: 0}
-            stack = [iter(self.hops[start])]
-            while stack:
-                step = next(stack[-1], None)
-                if step is None:
-                    stack.pop()
-                    left = path.pop().hop.callee if path else start
-                    at.pop(left, None)
-                    done.add(left)
-                elif step.hop.callee in at:
-                    yield (*path[at[step.hop.callee] :], step)
-                elif step.hop.callee not in done:
-                    path.append(step)
-                    at[step.hop.callee] = len(path)
-                    stack.append(iter(self.hops.get(step.hop.callee, ())))
+        """Yield chains of retried calls that lead back to where they began."""
+        steps = {step.hop: step for own in self.hops.values() for step in own}
+        for path in circles(self.hops, lambda caller: [step.hop for step in self.hops.get(caller, ())]):
+            yield tuple(steps[hop] for hop in path)
 
     def floods(self) -> Iterator[tuple[_Step, ...]]:
         """Yield the shortest chains of retried calls by which the tries pass the bound."""

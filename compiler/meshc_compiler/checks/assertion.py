@@ -80,7 +80,7 @@ def _check_requests(subject: CheckSubject, claim: Never | Always | Only) -> Iter
         if space is None or not (space.rules or isinstance(claim, Always)):
             continue
         if isinstance(claim, Always) and PLAINTEXT in claim.callers and not space.callers.plaintext:
-            promised = space.example(_boxes(space, claim.matches, space.callers.verified))
+            promised = space.example(space.requests_of(claim.matches, space.callers.verified))
             if isinstance(promised, Witness):
                 yield from _violation(subject, claim, replace(space.request(promised), caller=PLAINTEXT))
                 return
@@ -108,7 +108,7 @@ def _breaches(
         mask = 0 if callers is None else space.mask_outside(callers) & ~plaintext
     else:
         mask = space.callers.verified if callers is None else space.mask_within(callers) | plaintext
-    claimed = _boxes(space, claim.matches or (RequestMatch(),), mask)
+    claimed = space.requests_of(claim.matches or (RequestMatch(),), mask)
     match claim:
         case Never() | Only():
             return space.shared(space.allowed, claimed)
@@ -116,20 +116,10 @@ def _breaches(
             if space.port.protocol.is_http:
                 # What no sidecar forwards is promised to nobody.
                 refused = RequestMatch(methods=tuple(sorted(NEVER_FORWARDED)))
-                claimed = space.left_over(claimed, _boxes(space, (refused,), mask))
+                claimed = space.left_over(claimed, space.requests_of((refused,), mask))
             return space.left_over(claimed, space.allowed)
         case _:
             assert_never(claim)
-
-
-def _boxes(space: CalleeSpace, matches: Iterable[RequestMatch], mask: int) -> tuple[Box, ...] | None:
-    boxes: list[Box] = []
-    for match in matches:
-        own = None if space.space is None else space.space.boxes(match, mask)
-        if own is None:
-            return None
-        boxes += own
-    return tuple(boxes)
 
 
 def _identities(index: MeshIndex, callers: Iterable[str]) -> Iterator[SpiffeId]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
-from meshc_compiler.call_graph import CallGraph, Case, Hop, is_open, sources_of, worst_open
+from meshc_compiler.call_graph import CallGraph, Case, Hop, circles, is_open, sources_of, worst_open
 from meshc_compiler.checks.chain import chain_text, hop_labels
 from meshc_compiler.checks.refutation import refutation, undecided_assert
 from meshc_compiler.checks.subject import CheckSubject
@@ -165,25 +165,7 @@ class _Paths:
 
     def circle(self) -> tuple[Hop, ...]:
         """Return calls on the way that lead back to where they began; empty if there are none."""
-        done: set[str] = set()
-        for start in sorted(self._steps):
-            path: list[Hop] = []
-            on_path = {start: 0}
-            stack = [iter(self._steps[start][1])] if start not in done else []
-            while stack:
-                hop = next(stack[-1], None)
-                if hop is None:
-                    stack.pop()
-                    left = path.pop().callee if path else start
-                    on_path.pop(left, None)
-                    done.add(left)
-                elif hop.callee in on_path:
-                    return (*path[on_path[hop.callee] :], hop)
-                elif hop.callee not in done:
-                    path.append(hop)
-                    on_path[hop.callee] = len(path)
-                    stack.append(iter(self._steps[hop.callee][1]))
-        return ()
+        return next(circles(sorted(self._steps), lambda caller: self._steps[caller][1]), ())
 
     def most_tries(self) -> tuple[_Step, ...]:
         """Return the path on which the tries multiply to the most. There must be no circle."""

@@ -62,6 +62,16 @@ class CalleeSpace:
             boxes += own
         return tuple(boxes)
 
+    def requests_of(self, matches: Iterable[RequestMatch], callers: int) -> tuple[Box, ...] | None:
+        """Return the requests of any of the matches by these callers; the matches must be among those of the space."""
+        boxes: list[Box] = []
+        for match in matches:
+            own = None if self.space is None else self.space.boxes(match, callers)
+            if own is None:
+                return None
+            boxes += own
+        return tuple(boxes)
+
     def left_over(self, boxes: tuple[Box, ...] | None, taken: tuple[Box, ...] | None) -> tuple[Box, ...] | None:
         """Return what is in the first set and not in the second; None where that is too much to tell."""
         if self.space is None or boxes is None or taken is None:
