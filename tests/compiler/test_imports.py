@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -327,3 +328,33 @@ def test_a_misspelt_word_is_mended_and_the_rest_kept() -> None:
     assert schema.nearest(template("v1", "odrers", "**")) == (schema.operations[0], template("v1", "orders", "**"))
     assert schema.nearest(template("v1", "users", "7")) is None
     assert schema.nearest(template("v1", "odrers")) is None
+
+
+# ---- texts of others
+
+MANIFEST = (
+    "kind: Service\nmetadata: {name: cart}\nspec:\n  selector: {app: cart}\n  ports: [{name: http, port: 80}]\n---\n"
+    "kind: Deployment\nmetadata: &m {name: cart}\nspec:\n  replicas: 2\n"
+    "  template:\n    metadata: {labels: {app: cart}}\n"
+    "    spec: {serviceAccountName: c, containers: [{ports: [{name: x, containerPort: 1}],"
+    " livenessProbe: {httpGet: *m}}]}\n"
+)
+REFERENCES = (
+    API + "components: {parameters: {Id: {$ref: '#/components/parameters/Id'}}}\nservers: [{url: 'http://[::1/v1'}]\n"
+)
+pieces = st.lists(
+    st.sampled_from(
+        re.findall(r"[A-Za-z0-9.]+|\s+|[^\sA-Za-z0-9]", MANIFEST + REFERENCES + "swagger: 2.0 &a *a << ~ \t")
+    ),
+    max_size=6,
+).map("".join)
+
+
+@given(st.sampled_from((MANIFEST, REFERENCES)), st.integers(0, 500), st.integers(0, 60), pieces)
+def test_no_text_of_others_makes_the_compiler_raise(text: str, start: int, length: int, put: str) -> None:
+    broken = text[:start] + put + text[start + length :]
+    for statement in ('import kubernetes "x.yaml"', 'import openapi "x.yaml" for api', 'import proto "x.yaml" for api'):
+        result = compiled(f"{statement}\nallow web -> api : GET /orders\n", x_yaml=broken)
+        assert (result.mesh is None) <= any(one.severity == "error" for one in result.diagnostics)
+        for one in result.diagnostics:
+            assert 0 <= one.primary.start <= one.primary.end <= len(one.primary.source.text)

@@ -209,8 +209,9 @@ def _unknown_path(
             fixes = (replacement(f"write `{mended}`", place, str(mended)),)
     else:
         operation, label = schema.operations[0], "its paths are declared here"
-        known = dict.fromkeys(str(operation.path) for operation in schema.operations)
-        help_line = f"it has {_listed(known)}; what its schema leaves out is added by `paths` in the service's block"
+        help_line = (
+            f"it has {_listed(schema.paths)}; what its schema leaves out is added by `paths` in the service's block"
+        )
     return Diagnostic(
         code=names.UNKNOWN_PATH,
         message=f"`{callee}` has no path `{_text(path, place)}`",

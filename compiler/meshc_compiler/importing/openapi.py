@@ -23,6 +23,8 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 _MOST_REFERENCES = 32
 """The most `$ref`s in a row."""
+_LONGEST_PATH = 2000
+"""The most characters of a path, as of templates in programs."""
 _VARIABLE = re.compile(r"\{([^{}/]*)\}")
 _PLACEHOLDER = "meshc-variable"
 
@@ -198,7 +200,7 @@ def _class_of(schema: Mapping | None) -> SegmentKind:
 
 def _template(path: str, classes: dict[str, SegmentKind]) -> PathTemplate | None:
     """Return a path with `{parameters}` as a template; None where no request can have it."""
-    canonical = canonical_path(_VARIABLE.sub(_PLACEHOLDER, path))
+    canonical = canonical_path(_VARIABLE.sub(_PLACEHOLDER, path)) if len(path) <= _LONGEST_PATH else None
     if canonical is None:
         return None
     parameters = _VARIABLE.findall(path)
