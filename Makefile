@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo test lint types floors unit agree docs golden bench fuzz clean
+.PHONY: help setup demo test lint types floors unit agree editors docs golden bench fuzz clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ unit: $(READY)  ## the tests themselves
 
 agree: $(READY)  ## ask a hundred generated programs of all three voices, not only ten
 	MESHC_AGREEMENT_SEEDS=0-99 $(BIN)/pytest --quiet --numprocesses 2 --dist load tests/agreement/test_generated.py
+
+editors: $(READY)  ## test the editors' files; the grammar by npm, where node is there
+	$(BIN)/pytest --quiet tests/editors
 
 docs: $(READY)  ## write docs/diagnostics/ and docs/reference.md anew from the code
 	$(BIN)/python docs/write_diagnostics.py

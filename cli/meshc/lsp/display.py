@@ -1,4 +1,4 @@
-"""Requests about how a text is shown: colours by meaning, remarks between the lines, folds, selections."""
+"""Requests about how a text is shown: findings, colours by meaning, remarks between the lines, folds, selections."""
 
 # ruff: noqa: D103 -- one function a method of the protocol, which says what each does.
 
@@ -15,6 +15,18 @@ LEGEND = types.SemanticTokensLegend(
     token_types=[kind.value for kind in KINDS], token_modifiers=[modifier.value for modifier in MODIFIERS]
 )
 """What the numbers in semantic tokens mean."""
+
+
+async def diagnostics(
+    server: MeshServer, params: types.DocumentDiagnosticParams
+) -> types.RelatedFullDocumentDiagnosticReport:
+    found = await server.file(params.text_document.uri)
+    if found is None:
+        return types.RelatedFullDocumentDiagnosticReport(items=[])
+    program, document = found
+    await server.session.known(program)
+    told = server.session.findings_in(document.key)
+    return types.RelatedFullDocumentDiagnosticReport(items=[server.diagnostic(document.key, one) for one in told])
 
 
 async def tokens(server: MeshServer, params: types.SemanticTokensParams) -> types.SemanticTokens | None:

@@ -50,3 +50,10 @@ FEATURES = (
     Feature(types.TEXT_DOCUMENT_SELECTION_RANGE, display.selection_ranges),
 )
 """What the server answers."""
+
+PULLED = Feature(
+    types.TEXT_DOCUMENT_DIAGNOSTIC,
+    display.diagnostics,
+    types.DiagnosticOptions(inter_file_dependencies=True, workspace_diagnostics=False, identifier="meshc"),
+)
+"""What it answers besides where the client would rather ask for findings than be told them."""

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import logging
 import os
+import posixpath
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
@@ -77,6 +78,7 @@ class MeshServer(LanguageServer):
         self.uris = Uris()
         self.pages = Pages()
         self.took_leave = False
+        self.pulls = False
 
     def can(self, capability: str) -> bool:
         """Tell whether the client has a capability, by its path in `ClientCapabilities`."""
@@ -86,10 +88,17 @@ class MeshServer(LanguageServer):
         """Start the session, when the editor has said what it can."""
         encoding = Encoding(self.workspace.position_encoding or Encoding.UTF16)
         self.session = Session(self.publish, self.compiled, encoding)
-        folders = [folder.uri for folder in params.workspace_folders or ()]
-        if not folders and params.root_uri:
-            folders = [params.root_uri]
-        self.session.set_folders([self.uris.key(uri).rstrip("/") for uri in folders], [])
+        uris = [folder.uri for folder in params.workspace_folders or ()]
+        if not uris and params.root_uri:
+            uris = [params.root_uri]
+        folders = [self.uris.key(uri).rstrip("/") for uri in uris]
+        options = params.initialization_options
+        options = options if isinstance(options, dict) else {}
+        self.pulls = options.get("diagnostics") == "pull"
+        programs = options.get("programs")
+        programs = [one for one in programs if isinstance(one, str)] if isinstance(programs, list) else []
+        inner = [posixpath.normpath(posixpath.join(folder, one)) for folder in folders for one in programs]
+        self.session.set_folders([*folders, *inner], [])
 
     def end(self) -> None:
         """End the session."""
@@ -98,7 +107,9 @@ class MeshServer(LanguageServer):
         self.pages.remove()
 
     def publish(self, key: str, version: int | None, findings: Sequence[PlacedFinding]) -> None:
-        """Tell the editor what is wrong with a file."""
+        """Tell the editor what is wrong with a file, unless it asks itself."""
+        if self.pulls:
+            return
         diagnostics = [self.diagnostic(key, one) for one in findings]
         self.text_document_publish_diagnostics(
             types.PublishDiagnosticsParams(uri=self.uris.uri(key), version=version, diagnostics=diagnostics)
@@ -113,6 +124,8 @@ class MeshServer(LanguageServer):
         """Have the editor ask again what depends on the compiled program."""
         if self.can("workspace.inlay_hint.refresh_support"):
             self.workspace_inlay_hint_refresh(None)
+        if self.pulls and self.can("workspace.diagnostics.refresh_support"):
+            self.workspace_diagnostic_refresh(None)
 
     def versions(self, program: OpenProgram) -> dict[str, int | None] | None:
         """Return the versions of a program's files; None if the client takes no edits of versions."""
@@ -160,13 +173,15 @@ def guarded(handler: Callable[[MeshServer, P], Awaitable[R | None]]) -> Callable
 
 def make_server() -> MeshServer:
     """Return a server with all that it can answer."""
-    from meshc.lsp.features import FEATURES
+    from meshc.lsp.features import FEATURES, PULLED
 
     server = MeshServer()
 
     @server.feature(types.INITIALIZE)
     def initialize(ls: MeshServer, params: types.InitializeParams) -> None:
         ls.begin(params)
+        if ls.pulls:
+            ls.feature(PULLED.method, PULLED.options)(guarded(PULLED.handler))
 
     @server.feature(types.INITIALIZED)
     def initialized(ls: MeshServer, params: Any) -> None:

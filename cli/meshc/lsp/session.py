@@ -183,11 +183,16 @@ class Session:
 
         `patient` is for answers that tell nothing else: they wait for the first time that the program is compiled.
         """
-        if patient and not program.is_known.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(program.is_known.wait(), _SECONDS_OF_PATIENCE)
+        if patient:
+            await self.known(program)
         facts = await self._facts(program, pending.questions, _SECONDS_OF_PATIENCE if patient else _SECONDS_TO_ANSWER)
         return pending.finish(facts)
+
+    async def known(self, program: OpenProgram) -> None:
+        """Wait until a program was compiled for the first time, but not for ever."""
+        if not program.is_known.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(program.is_known.wait(), _SECONDS_OF_PATIENCE)
 
     async def _facts(self, program: OpenProgram, questions: tuple[Question, ...], seconds: float) -> tuple[Fact, ...]:
         """Return what is known: what was asked since the program was compiled last is remembered.

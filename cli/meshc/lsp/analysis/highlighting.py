@@ -145,6 +145,8 @@ def _lexical_kind(group: str, text: str) -> TokenKind | None:
 def _by_tree(stretch: Stretch) -> Iterator[Token]:
     for occurrence in stretch.derived(occurrences):
         if occurrence.role is Role.PERHAPS:
+            # A word that is a value is none of the language's, though it may have the same letters.
+            yield _token(occurrence.span, TokenKind.ENUM_MEMBER)
             continue
         modifiers = (TokenModifier.DECLARATION,) if occurrence.role is Role.DECLARED else ()
         key = occurrence.key
