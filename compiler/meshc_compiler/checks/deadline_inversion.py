@@ -25,11 +25,12 @@ def check_deadline_inversions(subject: CheckSubject) -> Iterator[Diagnostic]:
         return
     told: set[tuple[Span, Span]] = set()
     for name in sorted(subject.index.workloads):
-        outer = _most_patient(graph, subject, name)
+        suspects = _suspects(graph, subject, name)
+        outer = _most_patient(graph, subject, name) if suspects else None
         if outer is None:
             continue
         before, patience = outer
-        for hop in graph.hops(name):
+        for hop in suspects:
             case = _quickest(graph, hop)
             if case is None or case.wait_ns is None or case.wait_ns <= (patience.wait_ns or 0):
                 continue
@@ -55,6 +56,25 @@ def _states_times(subject: CheckSubject) -> bool:
     stated += [settings for _, _, _, settings in mesh.port_settings]
     stated += [rule.settings for route in mesh.routes for rule in route.rules]
     return any(settings.timeout_ns or settings.per_try_timeout_ns for settings in stated)
+
+
+def _suspects(graph: CallGraph, subject: CheckSubject, name: str) -> list[Hop]:
+    """Return the calls of a workload that may wait longer than its callers, judged by what is stated alone.
+
+    Which cases some request is in is a dearer question, asked of these only.
+    """
+    service = subject.index.services.get(name)
+    patience = max(
+        (
+            min(_wait(case) for case in graph.cases(Hop(caller, name, port.number)))
+            for port in (service.ports if service is not None else ())
+            for caller in graph.callers_of(name, port.number)
+        ),
+        default=math.inf,
+    )
+    if patience == math.inf:
+        return []
+    return [hop for hop in graph.hops(name) if patience < max(_wait(case) for case in graph.cases(hop))]
 
 
 def _most_patient(graph: CallGraph, subject: CheckSubject, name: str) -> tuple[Hop, Case] | None:
