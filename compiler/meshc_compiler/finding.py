@@ -80,6 +80,11 @@ def _whole_lines(span: Span) -> Span:
     return Span(span.source, start, rest.end())
 
 
+def heading(span: Span) -> Span:
+    """Return where a statement says what it is about, as `service NAME`: what stands in front of its braces."""
+    return span.at(span.start, span.start + len(span.text.partition("{")[0].rstrip()))
+
+
 def did_you_mean(word: str, candidates: Iterable[str], span: Span) -> tuple[str, tuple[Fix, ...]]:
     """Return a help line and fixes for a misspelt word: the near candidates, or nothing if none is near."""
     near = suggest(word, candidates)

@@ -9,7 +9,7 @@ from typing import Any
 
 from meshc_lang.codes import syntax
 from meshc_lang.codes.code import Code
-from meshc_lang.diagnostic import Diagnostic
+from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix
 from meshc_lang.source import SourceText, Span
 from meshc_lang.tree.file import Comment
 from meshc_lang.tree.node import Name, Text
@@ -50,9 +50,18 @@ class ValueBuilder:
         self.problems: list[Diagnostic] = []
         self._docs: dict[int, tuple[str, ...]] = {}
 
-    def report(self, code: Code, message: str, span: Span, *, label: str = "", help: str = "") -> None:  # noqa: A002
+    def report(
+        self,
+        code: Code,
+        message: str,
+        span: Span,
+        *,
+        label: str = "",
+        help: str = "",  # noqa: A002 - the field's name
+        fixes: tuple[Fix, ...] = (),
+    ) -> None:
         """Note a problem that does not keep the rest from being read."""
-        self.problems.append(Diagnostic(code=code, message=message, primary=span, label=label, help=help))
+        self.problems.append(Diagnostic(code=code, message=message, primary=span, label=label, help=help, fixes=fixes))
 
     # ---- places
 
@@ -149,11 +158,13 @@ class ValueBuilder:
             return chr(int(body[1:], 16))
         start = self.base + token.start_pos + 1 + found.start()
         shown = body[:5] if body.isprintable() else f"U+{ord(body[0]):04X}"
+        twice = Edit(Span(self.source, start, start), "\\")
         self.report(
             syntax.BAD_ESCAPE,
             f"`\\{shown}` is no escape" if body != "u" else "`\\u` needs four hexadecimal digits behind it",
             Span(self.source, start, start + len(found[0])),
             help='a backslash is written `\\\\`; the escapes are `\\"`, `\\\\`, `\\n`, `\\r`, `\\t`, `\\u0041`',
+            fixes=(Fix(title="write the backslash twice", applicability=Applicability.UNSAFE, edits=(twice,)),),
         )
         return ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -30,11 +29,10 @@ def ids(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
-def test_every_error_of_a_broken_file_is_told_in_these_words(path: Path) -> None:
-    """Set MESHC_UPDATE_GOLDEN=1 to write the expected texts anew, and read the difference."""
+def test_every_error_of_a_broken_file_is_told_in_these_words(path: Path, update_golden: bool) -> None:
     actual = findings_text(read(path.read_text(encoding="utf-8"))[1])
     golden = path.with_suffix(".txt")
-    if os.environ.get("MESHC_UPDATE_GOLDEN"):
+    if update_golden:
         golden.write_text(actual, encoding="utf-8")
     assert actual == golden.read_text(encoding="utf-8")
 

@@ -53,10 +53,10 @@ def protocol_findings(mesh: Mesh) -> Iterator[tuple[Diagnostic, Reservation]]:
 def _protocol_finding(what: str, port: ServicePort) -> Diagnostic:
     return Diagnostic(
         code=ENVOY_PROTOCOL,
-        message=f"the target `envoy` refuses calls to {what}: it does not carry `{port.protocol.value}` yet",
+        message=f"the target `envoy` refuses calls to {what}: it does not carry `{port.protocol.value}` there",
         primary=port.origin or nowhere(),
         label=f"port {port.number}",
-        help="a service of the mesh may be called so; for an external use `http`, or `443/tls` with `tls:`",
+        help="a service of the mesh may be called so; for an external use `http`, or `443/tls` with a `tls` block",
         subject=f"envoy {what} {port.number}",
     )
 

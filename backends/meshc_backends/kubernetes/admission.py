@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from meshc_backends.kubernetes.manifest import Manifest
+from meshc_compiler.finding import heading
 from meshc_compiler.ir.mesh import Mesh
 from meshc_compiler.ir.workload import Labels, Workload
 from meshc_lang.codes import targets
@@ -185,5 +186,6 @@ def _label_key(key: str) -> str | None:
 
 
 def _finding(mesh: Mesh, code: Code, origin: Span | None, subject: str, message: str, help: str) -> Diagnostic:  # noqa: A002
-    place = origin or mesh.origin or SourceText(f"mesh {mesh.name}", "").span(0, 0)
+    stated = origin or mesh.origin
+    place = SourceText(f"mesh {mesh.name}", "").span(0, 0) if stated is None else heading(stated)
     return Diagnostic(code=code, message=message, primary=place, help=help, subject=subject)

@@ -118,7 +118,7 @@ def _ports(mesh: Mesh) -> Iterator[tuple[str, ServicePort]]:
 def _not_carried(what: str, port: ServicePort) -> Diagnostic:
     return Diagnostic(
         code=SIDECAR_PROTOCOL,
-        message=f"the Python proxy refuses calls to {what}: it does not speak `{port.protocol.value}` yet",
+        message=f"the Python proxy refuses calls to {what}: it does not speak `{port.protocol.value}`",
         primary=port.origin or _nowhere(),
         label=f"port {port.number}",
         help="build the target `envoy` for the workloads that make or take these calls",

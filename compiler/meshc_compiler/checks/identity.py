@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.finding import heading
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.workload import Workload
 from meshc_lang.codes import identities
@@ -21,11 +22,11 @@ def check_shared_identities(subject: CheckSubject) -> Iterator[Diagnostic]:
         first = owners.setdefault(workload.spiffe_id, workload)
         if first is workload or workload.origin is None or first.origin is None:
             continue
-        label = Label(first.origin, f"`{first.name}` has the same namespace and service account")
+        label = Label(heading(first.origin), f"`{first.name}` has the same namespace and service account")
         yield Diagnostic(
             code=identities.SHARED_IDENTITY,
             message=f"`{workload.name}` and `{first.name}` both are `{workload.spiffe_id}`",
-            primary=workload.origin,
+            primary=heading(workload.origin),
             related=(label,),
             help="give one of them a `service-account` of its own",
             subject=f"identity {workload.spiffe_id}",

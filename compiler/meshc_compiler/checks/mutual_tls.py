@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from meshc_compiler.checks.refutation import refutation
 from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.finding import heading
 from meshc_compiler.ir.claim import MutualTls
 from meshc_compiler.ir.workload import MtlsMode
 from meshc_lang.codes import authorization
@@ -18,7 +19,8 @@ def check_mutual_tls(subject: CheckSubject, claim: MutualTls) -> Iterator[Diagno
         service = subject.index.services.get(callee)
         if service is None or service.mtls is MtlsMode.STRICT:
             continue
-        related = () if service.origin is None else (Label(service.origin, "takes calls without mutual TLS"),)
+        place = service.mtls_origin or (None if service.origin is None else heading(service.origin))
+        related = () if place is None else (Label(place, "takes calls without mutual TLS"),)
         yield from refutation(
             authorization.MTLS_VIOLATED,
             claim,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from meshc_compiler.checks.subject import CheckSubject
 from meshc_compiler.evaluate import evaluate
+from meshc_compiler.finding import heading
 from meshc_compiler.ir.caller import AnyCaller, PlaintextCaller
 from meshc_compiler.ir.claim import ANYBODY, Never
 from meshc_compiler.ir.match import RequestMatch
@@ -26,7 +27,9 @@ def check_plaintext_allows(subject: CheckSubject) -> Iterator[Diagnostic]:
             continue
         callee = rules[0].callee
         service = subject.index.services.get(callee)
-        place = None if service is None else service.mtls_origin or service.origin
+        place = None
+        if service is not None:
+            place = service.mtls_origin or (None if service.origin is None else heading(service.origin))
         yield Diagnostic(
             code=identities.PLAINTEXT_UNDER_STRICT,
             message=f"`{callee}` takes mutual TLS only, so this opens nothing to callers without an identity",

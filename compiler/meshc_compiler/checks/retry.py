@@ -87,6 +87,7 @@ def _problems(
                 message=f"{what} have {print_duration(timeout.value)} in all, less than {times}",
                 primary=primary,
                 related=() if other is None else (Label(other, "together with this"),),
+                help=f"state `timeout: {print_duration(per_try.value * tries)}` or more, or a shorter `per-try`",
                 subject=f"retry {callee}",
             )
     conditions = settings.retry_on

@@ -227,7 +227,7 @@ def _tell_untrusted(claim: str, span: Span, resolver: PeerResolver, findings: Fi
             identities.NO_TRUSTED_TOKEN,
             f"no token is trusted, so no request has the claim `{claim}`",
             span,
-            help='declare whose tokens are: `jwt NAME { issuer: "https://…", audiences: ["…"], jwks: "https://…" }`',
+            help="declare whose tokens are, by `jwt NAME { issuer: …, audiences: …, jwks: … }`",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshc_compiler.finding import Findings
+from meshc_compiler.finding import Findings, heading
 from meshc_compiler.ir.certificate import CertificateTerms
 from meshc_compiler.ir.identity import SpiffeId, is_trust_domain
 from meshc_compiler.ir.mesh import INGRESS
@@ -170,7 +170,7 @@ def _check_hosts_are_unique(externals: dict[str, External], broken: set[str], fi
             if first is not external and first.origin is not None and external.origin is not None:
                 broken.add(name)
                 message = f"the host `{host}` belongs to `{first.name}` already"
-                label = Label(first.origin, f"`{first.name}` is declared here")
+                label = Label(heading(first.origin), f"`{first.name}` is declared here")
                 findings.add(names.DUPLICATE_FIELD, message, external.origin, related=(label,))
 
 
@@ -183,5 +183,5 @@ def _check_service_names_are_unique(services: dict[str, Service], broken: set[st
         if first is not service and first.origin is not None and service.origin is not None:
             broken.add(name)
             message = f"callers reach `{first.name}` as `{service.host}` already"
-            label = Label(first.origin, f"`{first.name}` is declared here")
+            label = Label(heading(first.origin), f"`{first.name}` is declared here")
             findings.add(names.DUPLICATE_FIELD, message, service.origin, related=(label,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
-from meshc_compiler.finding import Findings, did_you_mean, one_of
+from meshc_compiler.finding import Findings, did_you_mean, heading, one_of
 from meshc_compiler.ir.example import (
     Example,
     ExpectAllowed,
@@ -136,7 +136,7 @@ def _routed(verdict: RoutedVerdict, case: CaseDecl, landscape: Landscape, findin
     if name not in service.versions:
         help_line, fixes = did_you_mean(name, service.versions, target.span)
         message = f"`{service.name}` declares no version `{name}`"
-        related = (Label(service.origin, "declared here"),) if service.origin is not None else ()
+        related = (Label(heading(service.origin), "declared here"),) if service.origin is not None else ()
         findings.add(names.UNKNOWN_VERSION, message, target.span, help=help_line, fixes=fixes, related=related)
         return None
     return ExpectRouted(service=service.name, version=name, origin=verdict.span)

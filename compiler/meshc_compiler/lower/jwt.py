@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from meshc_compiler.finding import Findings, one_of
+from meshc_compiler.finding import Findings, heading, one_of
 from meshc_compiler.ir.jwt import TokenIssuer
 from meshc_compiler.lower.condition import header_name
 from meshc_compiler.lower.field import Fields, duplicate, wrong_type
@@ -47,7 +47,7 @@ def lower_issuers(symbols: SymbolTable, findings: Findings) -> tuple[tuple[Token
                 identities.SHARED_ISSUER,
                 message,
                 declaration.name.span,
-                related=(Label(first.origin, f"`{first.name}` is declared here"),),
+                related=(Label(heading(first.origin), f"`{first.name}` is declared here"),),
                 help="keep one of them, with the audiences of both",
                 subject=f"jwt {issuer.name}",
             )
@@ -142,7 +142,8 @@ def _jwks(fields: Fields, place: Span, findings: Findings) -> str | None:
     else:
         return text
     message = f"the keys of `{fields.owner.split('`')[1]}` cannot be taken from `{text}`: {problem}"
-    findings.add(identities.INVALID_KEYS, message, value.span)
+    help_line = 'name an `https` URL, or a file beside the program: `jwks: "keys.json"`'
+    findings.add(identities.INVALID_KEYS, message, value.span, help=help_line)
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshc_compiler.finding import Findings, did_you_mean, one_of
+from meshc_compiler.finding import Findings, did_you_mean, heading, one_of
 from meshc_compiler.ir.route import WHOLE
 from meshc_compiler.ir.traffic import Mirror
 from meshc_compiler.ir.workload import Protocol, Service, ServicePort
@@ -145,7 +145,7 @@ class MirrorBook:
         if not help_line:
             listed = one_of(known).replace(" or ", " and ")
             help_line = f"it declares {listed}" if known else "add `versions: [v1, v2]` to it"
-        related = (Label(service.origin, "declared here"),) if service.origin is not None else ()
+        related = (Label(heading(service.origin), "declared here"),) if service.origin is not None else ()
         message = f"`{service.name}` declares no version `{name}`"
         self._findings.add(names.UNKNOWN_VERSION, message, name.span, help=help_line, fixes=fixes, related=related)
 

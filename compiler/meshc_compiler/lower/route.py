@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from meshc_compiler.finding import Findings, did_you_mean, one_of
+from meshc_compiler.finding import Findings, did_you_mean, heading, one_of
 from meshc_compiler.ir.mesh import INGRESS
 from meshc_compiler.ir.route import WHOLE, Answer, Destination, Route, RouteRule
 from meshc_compiler.ir.setting import NOTHING_STATED, Scope
@@ -216,8 +216,15 @@ class RouteBook:
     def _repeated_target(self, service: Service, target: Target, first: Target, alone: bool) -> None:
         if alone:
             message = f"every share of this split goes to `{target.name}`"
-            label = Label(first.span, "and so does this")
-            self._findings.add(routing.SPLIT_WITH_ONE_VERSION, message, target.span, related=(label,))
+            label = Label(first.span, "goes there …")
+            self._findings.add(
+                routing.SPLIT_WITH_ONE_VERSION,
+                message,
+                target.span,
+                label="… and so does this",
+                related=(label,),
+                help=f"say `=> {target.name}` alone, or name another version",
+            )
         else:
             duplicate(self._findings, f"`{target.name}` of `{service.name}` is a target twice", target.span, first.span)
 
@@ -243,7 +250,7 @@ class RouteBook:
             help_line = (
                 f"it declares {one_of(known).replace(' or ', ' and ')}" if known else "add `versions: [v1, v2]` to it"
             )
-        related = (Label(service.origin, "declared here"),) if service.origin is not None else ()
+        related = (Label(heading(service.origin), "declared here"),) if service.origin is not None else ()
         message = f"`{service.name}` declares no version `{name}`"
         self._findings.add(names.UNKNOWN_VERSION, message, name.span, help=help_line, fixes=fixes, related=related)
         return _UNKNOWN

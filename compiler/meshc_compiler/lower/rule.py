@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshc_compiler.evaluate import View, holds
-from meshc_compiler.finding import Findings
+from meshc_compiler.finding import Findings, replacement
 from meshc_compiler.ir.condition import Question, is_about_requests, settled
 from meshc_compiler.ir.match import CallerIn, RequestMatch
 from meshc_compiler.ir.policy import Effect, Limit, LimitKey, LimitKeyKind, Rule
@@ -13,7 +13,7 @@ from meshc_compiler.lower.match import Form, LoweredMatcher, lower_grant
 from meshc_compiler.lower.sentence import callee_text, match_text, quoted
 from meshc_compiler.resolve.peer import CalleeEnd, PeerResolver
 from meshc_lang.codes import names, units
-from meshc_lang.diagnostic import Label
+from meshc_lang.diagnostic import Fix, Label
 from meshc_lang.record import dataclass
 from meshc_lang.source import Span
 from meshc_lang.tree.node import Name
@@ -200,7 +200,10 @@ def no_port_fits(callee: CalleeEnd, matcher: LoweredMatcher, span: Span, finding
         if port.origin is not None:
             related = (Label(port.origin, f"this port speaks `{port.protocol}`"),)
     message = f"{wanted}, and `{callee.text}` speaks {speaks}"
-    findings.add(units.PROTOCOL_MISMATCH, message, span, related=related, help=help_line)
+    fixes: tuple[Fix, ...] = ()
+    if help_line == "write `tcp`" and " " not in span.text.replace(" /", ""):
+        help_line, fixes = "", (replacement("write `tcp`", span, "tcp"),)
+    findings.add(units.PROTOCOL_MISMATCH, message, span, related=related, help=help_line, fixes=fixes)
 
 
 def lower_limit(statement: LimitDecl, resolver: PeerResolver, findings: Findings) -> tuple[Limit, ...]:

@@ -120,7 +120,8 @@ class GroupTable:
             return None
         if self._trust_domain is not None and identity.trust_domain != self._trust_domain:
             message = f"`{identity}` is of the trust domain `{identity.trust_domain}`, not of `{self._trust_domain}`"
-            self._findings.add(identities.FOREIGN_TRUST_DOMAIN, message, peer.span)
+            help_line = "only identities of this mesh can be verified: let others call by `ingress`"
+            self._findings.add(identities.FOREIGN_TRUST_DOMAIN, message, peer.span, help=help_line)
             return None
         return identity
 
@@ -227,7 +228,9 @@ class GroupTable:
         if attribute.key not in self._labels:
             known = sorted(self._labels) + list(_PROPERTIES)
             help_line, fixes = did_you_mean(attribute.key, known, attribute.span)
-            fixes = ()  # the span is that of the whole attribute, and a fix must be exact
+            # The span is that of the whole attribute, and a fix must be exact: it ends with the key.
+            key = Span(attribute.span.source, attribute.span.end - len(attribute.key), attribute.span.end)
+            fixes = did_you_mean(attribute.key, known, key)[1] if key.text == attribute.key else ()
             if not help_line:
                 help_line = f"known are {one_of(known).replace(' or ', ' and ')}"
             message = f"no service has a label `{attribute.key}`"

@@ -63,7 +63,7 @@ FOREIGN_TRUST_DOMAIN = Code(
     summary="a caller of another trust domain",
     why=(
         "Certificates are verified against the bundle of the mesh's own trust domain. A caller of another one could "
-        "never prove its identity; federation is not part of this version."
+        "never prove its identity: no other bundle is trusted. It may call by way of `ingress`."
     ),
     bad=_MESH + 'service api { port: 8080/http }\nallow "spiffe://other.example/ns/old/sa/job" -> api : GET /**\n',
     good=_MESH + 'service api { port: 8080/http }\nallow "spiffe://shop.example/ns/old/sa/job" -> api : GET /**\n',

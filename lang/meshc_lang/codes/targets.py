@@ -45,7 +45,7 @@ ENVOY_PROTOCOL = Code(
     summary="the target `envoy` does not carry the protocol of an external, and refuses its calls",
     why=(
         "A sidecar's outbound listener tells externals apart by the `Host` of a request. Calls to externals that are "
-        "not HTTP (tcp, tls) have none, and this version has no listeners for them. They find no way out, so nothing "
+        "not HTTP (tcp, tls) have none, and the bundle has no listeners for them. They find no way out, so nothing "
         "opens that the program closes; but what the program allows there does not work. Services of the mesh may be "
         "called by tcp."
     ),
