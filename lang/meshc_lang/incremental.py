@@ -7,6 +7,7 @@ moved when something above it changes. `file` gives the whole, the same as `pars
 from __future__ import annotations
 
 import bisect
+import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -102,6 +103,14 @@ class IncrementalSource:
         self._unread: dict[Stretch, None] = {}
         self._faulty: dict[Stretch, None] = {}
 
+    def snapshot(self) -> IncrementalSource:
+        """Return the file as it is now, for another thread: no edit changes it."""
+        self.cut_all()
+        taken = copy.copy(self)
+        taken._changed = lambda _gone, _new: None
+        taken._unread, taken._faulty = dict(self._unread), dict(self._faulty)
+        return taken
+
     # ---- the text
 
     @property
@@ -119,32 +128,32 @@ class IncrementalSource:
     @property
     def stretches(self) -> Sequence[Stretch]:
         """The stretches in order; together they are the text."""
-        self._cut_all()
+        self.cut_all()
         return self._stretches
 
     def start_of(self, index: int) -> int:
         """Return where a stretch begins."""
-        self._cut_all()
+        self.cut_all()
         return self._starts[index]
 
     def first_line_of(self, index: int) -> int:
         """Return the number of a stretch's first line, from 0."""
-        self._cut_all()
+        self.cut_all()
         return self._first_lines[index]
 
     def index_at(self, offset: int) -> int:
         """Return the stretch that holds an offset; the last for the end of the text. There must be one."""
-        self._cut_all()
+        self.cut_all()
         return max(0, min(bisect.bisect_right(self._starts, offset), len(self._stretches)) - 1)
 
     def index_at_line(self, line: int) -> int:
         """Return the stretch that holds the beginning of a line (from 0); the last for lines past the end."""
-        self._cut_all()
+        self.cut_all()
         return max(0, min(bisect.bisect_right(self._first_lines, line), len(self._stretches)) - 1)
 
     def index_of(self, stretch: Stretch) -> int | None:
         """Return which of the stretches this one is; None if it is no part of the text any more."""
-        self._cut_all()
+        self.cut_all()
         if self._indexes is None:
             self._indexes = {one: index for index, one in enumerate(self._stretches)}
         return self._indexes.get(stretch)
@@ -153,7 +162,7 @@ class IncrementalSource:
 
     def edit(self, start: int, end: int, new: str) -> None:
         """Replace the characters from `start` up to `end`; places outside the text are taken for its ends."""
-        self._cut_all()
+        self.cut_all()
         start = max(0, min(start, self.length))
         end = max(start, min(end, self.length))
         self.revision += 1
@@ -216,9 +225,11 @@ class IncrementalSource:
             self._unread.pop(stretch, None)
             self._faulty.pop(stretch, None)
         self._unread.update(dict.fromkeys(fresh))
-        self._stretches[first:last] = new
-        self._lengths[first:last] = [len(stretch.text) for stretch in new]
-        self._lines[first:last] = [stretch.lines for stretch in new]
+        # Lists are made anew, and never changed: snapshots have the old ones.
+        self._stretches = [*self._stretches[:first], *new, *self._stretches[last:]]
+        lengths, lines = [len(stretch.text) for stretch in new], [stretch.lines for stretch in new]
+        self._lengths = [*self._lengths[:first], *lengths, *self._lengths[last:]]
+        self._lines = [*self._lines[:first], *lines, *self._lines[last:]]
         self._starts = list(accumulate(self._lengths, initial=0))
         self._first_lines = list(accumulate(self._lines, initial=0))
         self._indexes = None
@@ -246,14 +257,15 @@ class IncrementalSource:
                 return False
         return True
 
+    def cut_all(self) -> None:
+        """Cut what was not cut yet."""
+        while self._uncut:
+            self._cut_some()
+
     @property
     def is_read(self) -> bool:
         """Whether all of the text was read."""
         return not self._uncut and not self._unread
-
-    def _cut_all(self) -> None:
-        while self._uncut:
-            self._cut_some()
 
     def _cut_some(self) -> None:
         size = _SLICE
@@ -292,7 +304,7 @@ class IncrementalSource:
                 yield self._starts[index], problem
 
     def _placed(self) -> Iterator[tuple[int, Stretch]]:
-        self._cut_all()
+        self.cut_all()
         return zip(self._starts, self._stretches, strict=False)
 
     def _faults(self) -> list[int]:

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from lsprotocol import types
 
 from meshc.lsp import convert
 from meshc.lsp.analysis import folding, hints
-from meshc.lsp.analysis.highlighting import KINDS, MODIFIERS, semantic_tokens
+from meshc.lsp.analysis.highlighting import KINDS, MODIFIERS, peer_kinds, semantic_tokens
 from meshc.lsp.server import MeshServer
 
 LEGEND = types.SemanticTokensLegend(
@@ -31,7 +33,11 @@ async def diagnostics(
 
 async def tokens(server: MeshServer, params: types.SemanticTokensParams) -> types.SemanticTokens | None:
     found = await server.file(params.text_document.uri)
-    return None if found is None else types.SemanticTokens(data=semantic_tokens(found[0].view, found[1]))
+    if found is None:
+        return None
+    program, document = found
+    data = await asyncio.to_thread(semantic_tokens, peer_kinds(program.view), document.snapshot())
+    return types.SemanticTokens(data=data)
 
 
 async def tokens_in_range(server: MeshServer, params: types.SemanticTokensRangeParams) -> types.SemanticTokens | None:
@@ -39,7 +45,9 @@ async def tokens_in_range(server: MeshServer, params: types.SemanticTokensRangeP
     if found is None:
         return None
     program, document = found
-    return types.SemanticTokens(data=semantic_tokens(program.view, document, convert.from_range(params.range)))
+    return types.SemanticTokens(
+        data=semantic_tokens(peer_kinds(program.view), document, convert.from_range(params.range))
+    )
 
 
 async def inlay_hints(server: MeshServer, params: types.InlayHintParams) -> list[types.InlayHint] | None:
@@ -60,7 +68,7 @@ async def folding_ranges(server: MeshServer, params: types.FoldingRangeParams) -
         return None
     return [
         types.FoldingRange(start_line=fold.first, end_line=fold.last, kind=types.FoldingRangeKind(fold.kind.value))
-        for fold in folding.folds(found[1])
+        for fold in await asyncio.to_thread(folding.folds, found[1].snapshot())
     ]
 
 

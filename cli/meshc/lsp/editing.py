@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from lsprotocol import types
 
 from meshc.lsp import convert
@@ -69,5 +71,5 @@ async def formatting(server: MeshServer, params: types.DocumentFormattingParams)
     found = await server.file(params.text_document.uri)
     if found is None:
         return None
-    edit: TextEdit | None = formatted(found[1])
+    edit: TextEdit | None = await asyncio.to_thread(formatted, found[1].snapshot())
     return [] if edit is None else [convert.to_edit(edit)]

@@ -27,6 +27,9 @@ from meshc.version import compiler_version
 
 LOG = logging.getLogger("meshc.lsp")
 
+_SWITCH_SECONDS = 0.001
+"""How long a thread that works on a whole file may keep the one waiting that answers."""
+
 R = TypeVar("R")
 P = TypeVar("P")
 
@@ -227,6 +230,7 @@ def serve() -> bool:
     Tells whether the editor took its leave in order (LSP 3.17, `exit`: the status is 0 then, and else 1).
     """
     server = make_server()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     out = os.fdopen(os.dup(1), "wb")
     # Nothing else may be written where the editor reads.
     os.dup2(2, 1)

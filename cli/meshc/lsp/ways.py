@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -107,7 +108,7 @@ async def document_symbols(
     found = await server.file(params.text_document.uri)
     if found is None:
         return None
-    entries = outline.outline(found[1])
+    entries = await asyncio.to_thread(outline.outline, found[1].snapshot())
     if server.can("text_document.document_symbol.hierarchical_document_symbol_support"):
         return [convert.to_document_symbol(entry) for entry in entries]
     return convert.to_flat_symbols(server.uris, found[1].key, entries, "")

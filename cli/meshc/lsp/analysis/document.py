@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 
 from meshc.lsp.analysis.name_index import NameIndex
@@ -56,18 +57,30 @@ class Document:
         self.key = key
         self.version = version
         self.encoding = encoding
-        self.names = NameIndex()
-        self.source = IncrementalSource(key, text, self.names.change)
+        self._names = NameIndex()
+        self.source = IncrementalSource(key, text, self._names.change)
         self._edits: list[tuple[int, int, int, int]] = []
+
+    @property
+    def names(self) -> NameIndex:
+        """Which statements speak of a name."""
+        self.source.cut_all()
+        return self._names
 
     @property
     def revision(self) -> int:
         """How often the text was changed since it was opened."""
         return self.source.revision
 
+    def snapshot(self) -> Document:
+        """Return the document as it is now, for another thread; its names are not to be asked for."""
+        taken = copy.copy(self)
+        taken.source = self.source.snapshot()
+        return taken
+
     def advance(self, seconds: float) -> bool:
         """Read for about so long what was not read yet, and note its names; tell whether all is done."""
-        return self.source.advance(seconds, self.names.note)
+        return self.source.advance(seconds, self._names.note)
 
     # ---- changes
 

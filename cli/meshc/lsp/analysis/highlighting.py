@@ -179,14 +179,19 @@ def _special_peers(stretch: Stretch) -> Mapping[str, TokenKind]:
     }
 
 
-def semantic_tokens(view: ProgramView, document: Document, range_: Range | None = None) -> list[int]:
+def peer_kinds(view: ProgramView) -> dict[str, TokenKind]:
+    """Return what the names of a program stand for that are no services."""
+    peers: dict[str, TokenKind] = {}
+    for _, stretch, _ in view.stretches():
+        peers.update(stretch.derived(_special_peers))
+    return peers
+
+
+def semantic_tokens(peers: Mapping[str, TokenKind], document: Document, range_: Range | None = None) -> list[int]:
     """Return the pieces of a document, or of a range of it, as LSP encodes them (`SemanticTokens.data`).
 
     Each is five numbers: lines and columns since the last one, length, kind, modifiers as bits.
     """
-    peers: dict[str, TokenKind] = {}
-    for _, stretch, _ in view.stretches():
-        peers.update(stretch.derived(_special_peers))
     source = document.source
     if not source.stretches:
         return []

@@ -92,6 +92,9 @@ _LISTED = (RuleDecl, Grant, CaseDecl, Pair)
 
 _LONGEST = 80
 
+_MOST_WITH_PARTS = 3000
+"""With more statements nobody looks at the parts of all, and listing them keeps an editor waiting."""
+
 _KINDS = {
     NameKind.PEER: SymbolShape.CLASS,
     NameKind.PORT: SymbolShape.FIELD,
@@ -128,20 +131,21 @@ class NamedSymbol:
 
 
 def outline(document: Document) -> tuple[OutlineEntry, ...]:
-    """Return the statements of a document with their parts."""
+    """Return the statements of a document with their parts; of a very large one without them."""
     found: list[OutlineEntry] = []
+    deep = len(document.source.stretches) <= _MOST_WITH_PARTS
     base = 0
     for stretch in document.source.stretches:
         statements = stretch.reading.statements
         if statements is None:
             found += _unread(document, stretch, base)
         for statement in statements or ():
-            found.append(_entry(document, base, statement))
+            found.append(_entry(document, base, statement, deep=deep))
         base += len(stretch.text)
     return tuple(found)
 
 
-def _entry(document: Document, base: int, node: Node) -> OutlineEntry:
+def _entry(document: Document, base: int, node: Node, *, deep: bool = True) -> OutlineEntry:
     name, detail = _title(node)
     chosen = getattr(node, "name", None) or getattr(node, "flow", None) or getattr(node, "key", None) or node
     span = chosen.span if isinstance(chosen, Node) else node.span
@@ -151,7 +155,7 @@ def _entry(document: Document, base: int, node: Node) -> OutlineEntry:
         shape=_SHAPES.get(type(node), SymbolShape.FIELD),
         range=document.range(base + node.span.start, base + node.span.end),
         selection=document.range(base + span.start, base + span.end),
-        children=tuple(_entry(document, base, child) for child in _parts(node)),
+        children=tuple(_entry(document, base, child) for child in _parts(node)) if deep else (),
     )
 
 
