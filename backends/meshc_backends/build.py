@@ -10,7 +10,7 @@ from pathlib import Path
 from meshc_backends.artifact import Artifact, Reservation
 from meshc_backends.backend import EmitContext
 from meshc_backends.bundle import Bundle, building_in, read_bundle, replaceable, write_bundle
-from meshc_backends.feature_refusal import refusals
+from meshc_backends.feature_refusal import refusals, unwatched
 from meshc_backends.finding import finding, reason_of
 from meshc_backends.manifest import manifest_of
 from meshc_backends.placement import KubernetesPlacement, Placement
@@ -95,7 +95,7 @@ def emit(
     if refused:
         return (), refused, kept_back
     artifacts: list[Artifact] = []
-    diagnostics: list[Diagnostic] = []
+    diagnostics: list[Diagnostic] = [*unwatched(index.mesh, chosen)]
     reservations: list[Reservation] = []
     for target in chosen:
         context = EmitContext(

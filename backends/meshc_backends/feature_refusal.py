@@ -8,7 +8,7 @@ from meshc_backends.artifact import Loss, Reservation
 from meshc_backends.registry import BACKENDS, Target
 from meshc_compiler.ir.feature import Asked, Feature, features
 from meshc_compiler.ir.mesh import Mesh
-from meshc_lang.codes.targets import TARGET_LACKS_FEATURE
+from meshc_lang.codes.targets import OBJECTIVE_WITHOUT_RULES, TARGET_LACKS_FEATURE
 from meshc_lang.diagnostic import Diagnostic
 from meshc_lang.source import SourceText
 
@@ -32,6 +32,26 @@ def refusals(mesh: Mesh, chosen: Iterable[Target]) -> tuple[tuple[Diagnostic, ..
                     )
                 )
     return tuple(diagnostics), tuple(reservations)
+
+
+def unwatched(mesh: Mesh, chosen: Iterable[Target]) -> tuple[Diagnostic, ...]:
+    """Return a note for each objective of which no target of a build with sidecars makes anything."""
+    backends = [target.load() for target in chosen]
+    if not any(Feature.TIMEOUT in backend.carries for backend in backends):
+        return ()  # no sidecars, so nothing that could be watched
+    if any(Feature.OBJECTIVE in backend.carries for backend in backends):
+        return ()
+    return tuple(
+        Diagnostic(
+            code=OBJECTIVE_WITHOUT_RULES,
+            message=f"nothing of this build watches over {asked.what}",
+            primary=asked.origin or SourceText("slo", "").span(0, 0),
+            help="build the target `prometheus` too: it makes recording rules and alerts of it",
+            subject=f"slo {asked.what}",
+        )
+        for asked in features(mesh)
+        if asked.feature is Feature.OBJECTIVE
+    )
 
 
 def carriers(feature: Feature) -> tuple[str, ...]:

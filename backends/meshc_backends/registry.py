@@ -39,6 +39,7 @@ BACKENDS = (
         needs=("certs",),
         needs_one_of=("envoy", "sidecar"),
     ),
+    Target("prometheus", "meshc_backends.prometheus", "PROMETHEUS", needs_one_of=("envoy", "sidecar")),
 )
 """Every target. A backend sees what those before it have made."""
 

@@ -11,6 +11,7 @@ from meshc_backends.envoy.listener import inbound_listener, outbound_listener, p
 from meshc_backends.envoy.message import Message, typed
 from meshc_backends.envoy.tcp import connection_terms, outbound_tcp_listener
 from meshc_backends.envoy.virtual_host import external_domains, external_host, service_host, stranger_host
+from meshc_backends.measured import envoy_buckets
 from meshc_backends.placement import Listeners, Placement, host_names
 from meshc_compiler.ir.slice import OutboundExternal, OutboundService, WorkloadSlice
 from meshc_lang.record import dataclass
@@ -35,6 +36,7 @@ def bootstrap(slice_: WorkloadSlice, placement: Placement) -> Message:
         "node": {"id": str(slice_.workload.spiffe_id), "cluster": slice_.workload.name},
         "admin": {"address": socket_address(where.admin)},
         "overload_manager": _overload_manager(),
+        **_statistics(slice_),
         "layered_runtime": {"layers": [{"name": "expressions", "static_layer": {_PROGRAM_SIZE: PROGRAM_AT_MOST}}]},
         "static_resources": {
             "listeners": [
@@ -68,6 +70,15 @@ def _overload_manager() -> Message:
             {"name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": limit}
         ]
     }
+
+
+def _statistics(slice_: WorkloadSlice) -> Message:
+    """Return how durations of requests are counted: below the bounds of the workload's objectives among others."""
+    if not slice_.latency_bounds_ns:
+        return {}
+    requests: Message = {"safe_regex": {"regex": r"http\.inbound_.*\.downstream_rq_time"}}
+    buckets: Message = {"match": requests, "buckets": envoy_buckets(slice_.latency_bounds_ns)}
+    return {"stats_config": {"histogram_bucket_settings": [buckets]}}
 
 
 def named_hosts(slice_: WorkloadSlice) -> Iterator[NamedHost]:

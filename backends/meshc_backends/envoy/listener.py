@@ -16,6 +16,7 @@ from meshc_backends.envoy.route import header_settings
 from meshc_backends.envoy.tcp import inbound_tcp_filters
 from meshc_backends.envoy.transport_tls import HTTP_1, HTTP_2, downstream_tls
 from meshc_backends.envoy.virtual_host import EVERY_HOST, application_host
+from meshc_backends.measured import inbound_stat_prefix
 from meshc_backends.placement import Address, server_name
 from meshc_compiler.ir.mesh import INGRESS
 from meshc_compiler.ir.slice import InboundPort, WorkloadSlice
@@ -69,7 +70,7 @@ def _inbound_http(inbound: InboundPort, trust_domain: str) -> Message:
     looked_at = frozenset[str]().union(*(header_names(rule.match.condition) for rule in inbound.rules))
     limited = frozenset(limit.per_header for limit in inbound.limits if limit.per_header is not None)
     return http_connection(
-        names.inbound_stat_prefix(inbound.port),
+        inbound_stat_prefix(inbound.service, inbound.port),
         [application_host(inbound)],
         inbound_filters(inbound, trust_domain),
         inbound_access_log(inbound.service, inbound.port),

@@ -29,11 +29,6 @@ def external_cluster(external: External, host: str) -> str:
     return f"{external.name}/{host}"
 
 
-def inbound_stat_prefix(port: ServicePort) -> str:
-    """Return the statistics prefix of the requests that come in for one port."""
-    return f"inbound_{port.number}"
-
-
 def outbound_tcp_listener(service: Service, port: ServicePort) -> str:
     """Return the name of the listener that takes the workload's connections to a callee."""
     return f"outbound {service.name}:{port.number}"

@@ -15,6 +15,7 @@ from meshc_backends.envoy.address import socket_address
 from meshc_backends.envoy.cluster_terms import ClusterTerms, cluster_terms
 from meshc_backends.envoy.message import Message, duration, typed
 from meshc_backends.envoy.rbac import network_rbac_filter
+from meshc_backends.measured import inbound_stat_prefix
 from meshc_backends.placement import Address
 from meshc_compiler.ir.policy import Effect
 from meshc_compiler.ir.setting import BalancePolicy
@@ -32,7 +33,7 @@ FIRST_BYTES_AT_MOST = 16_384
 def inbound_tcp_filters(inbound: InboundPort, trust_domain: str) -> list[Message]:
     """Return the filters before a port of the workload, in the order in which they are asked: deny, allow, pass on."""
     proxy = _tcp_proxy(
-        names.inbound_stat_prefix(inbound.port),
+        inbound_stat_prefix(inbound.service, inbound.port),
         names.application_cluster(inbound.port),
         tcp_inbound_access_log(inbound.service, inbound.port),
         # The callers' sidecars end what is unused; this one must not do so before them.

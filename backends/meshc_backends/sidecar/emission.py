@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from meshc_backends.artifact import Artifact, Emission, Loss, Reservation
 from meshc_backends.backend import EmitContext
+from meshc_backends.measured import SIDECAR_PROTOCOLS
 from meshc_backends.placement import Placement
 from meshc_backends.sidecar.inbound import address, inbound_ports
 from meshc_backends.sidecar.outbound import outbound_services, settings_problems
@@ -15,7 +16,7 @@ from meshc_compiler.ir.feature import Feature
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
 from meshc_compiler.ir.setting import Settings
 from meshc_compiler.ir.slice import WorkloadSlice, slice_of
-from meshc_compiler.ir.workload import Protocol, ServicePort
+from meshc_compiler.ir.workload import ServicePort
 from meshc_lang.codes.targets import SIDECAR_CANNOT_HOLD, SIDECAR_PROTOCOL
 from meshc_lang.diagnostic import Diagnostic
 from meshc_lang.source import SourceText, Span
@@ -23,7 +24,7 @@ from meshc_runtime import snapshot as out
 
 TARGET = "sidecar"
 
-CARRIED = frozenset({Protocol.HTTP})
+CARRIED = SIDECAR_PROTOCOLS
 """The protocols that the Python proxy speaks."""
 
 

@@ -18,7 +18,7 @@ def build_report(out: Path, result: BuildResult, terminal: Terminal) -> str:
     head += "" if result.overlay is None else terminal.safe(f" (overlay {result.overlay})")
     lines = [f"{head}: {counted(result.files, 'file')} for {', '.join(result.targets)} ({_difference(result)})"]
     if result.added:
-        lines.append(f"added {' and '.join(result.added)}, which kubernetes needs")
+        lines.append(f"added {' and '.join(result.added)}, which {_needing(result)}")
     if result.dropped_targets:
         lines.append(f"gone from the bundle: {', '.join(result.dropped_targets)} (not a target of this build)")
     passed, failed = result.tests
@@ -31,6 +31,17 @@ def build_report(out: Path, result: BuildResult, terminal: Terminal) -> str:
     for loss, subjects in by_loss.items():
         lines.append(terminal.safe(f"{loss}: {counted(len(subjects), 'part')} of the program, see manifest.json"))
     return "\n".join(lines) + "\n"
+
+
+def _needing(result: BuildResult) -> str:
+    from meshc_backends.registry import BACKENDS
+
+    names = [
+        target.name
+        for target in BACKENDS
+        if target.name in result.targets and {*target.needs, *target.needs_one_of} & set(result.added)
+    ]
+    return f"{' and '.join(names)} {'needs' if len(names) == 1 else 'need'}"
 
 
 def _difference(result: BuildResult) -> str:

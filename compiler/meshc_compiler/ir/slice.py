@@ -92,6 +92,7 @@ class WorkloadSlice:
     """Everything one sidecar enforces. `namespaces` are those of the mesh: names inside them are the mesh's own.
 
     `settings` are those of the mesh as a whole: what concerns the sidecar itself, and no call alone.
+    `latency_bounds_ns` are the bounds that the service's objectives have: the sidecar counts what is above and below.
     """
 
     trust_domain: str
@@ -101,6 +102,7 @@ class WorkloadSlice:
     services: tuple[OutboundService, ...]
     externals: tuple[OutboundExternal, ...]
     settings: Settings = NOTHING_STATED
+    latency_bounds_ns: tuple[int, ...] = ()
 
 
 def slice_of(index: MeshIndex, workload: Workload) -> WorkloadSlice:
@@ -138,6 +140,7 @@ def slice_of(index: MeshIndex, workload: Workload) -> WorkloadSlice:
             )
         elif (port := index.port_of(callee, number)) is not None:
             services.append(_outbound_service(index, workload, index.services[callee], port))
+    objective = None if service is None else index.objectives.get(service.name)
     return WorkloadSlice(
         trust_domain=index.mesh.trust_domain,
         namespaces=index.namespaces,
@@ -146,6 +149,7 @@ def slice_of(index: MeshIndex, workload: Workload) -> WorkloadSlice:
         services=tuple(services),
         externals=tuple(externals),
         settings=index.mesh.mesh_settings.effective(),
+        latency_bounds_ns=() if objective is None else tuple(one.bound_ns for one in objective.latencies),
     )
 
 

@@ -24,6 +24,8 @@ __all__ = [
     "KUBERNETES_SERVER_SIDE",
     "KUBERNETES_TOO_LARGE",
     "LOCAL_MESH_FAILED",
+    "OBJECTIVE_NOT_MEASURED",
+    "OBJECTIVE_WITHOUT_RULES",
     "OUTPUT_IN_THE_WAY",
     "OUTPUT_NOT_A_BUNDLE",
     "OUTPUT_UNWRITABLE",
@@ -384,4 +386,33 @@ TARGET_LACKS_FEATURE = Code(
     ),
     bad=_READ + "edge web -> api { balance: peak-ewma }\n",
     good=_READ + "edge web -> api { balance: round-robin }\n",
+)
+
+_SLO = _MESH + "service api { port: 8080/http }\nallow ingress -> api : GET /**\n"
+
+OBJECTIVE_WITHOUT_RULES = Code(
+    id="MSH871",
+    name="objective-without-rules",
+    severity=Severity.INFO,
+    summary="no target of the build makes anything of an objective",
+    why=(
+        "An `slo` changes no call. What watches over it are the recording rules and alerts that the target "
+        "`prometheus` makes of it; a build without that target leaves the promise on paper."
+    ),
+    bad=_SLO + "slo api { availability: 99.9% }\n",
+    good=_SLO,
+)
+
+OBJECTIVE_NOT_MEASURED = Code(
+    id="MSH872",
+    name="objective-not-measured",
+    severity=Severity.ERROR,
+    summary="the sidecars of the build do not measure what an objective is about",
+    why=(
+        "Envoy measures in whole milliseconds, and the least that the Python proxy tells apart is half of one; of "
+        "ports other than http the Python proxy counts nothing. A rule about a number that nobody counts would never "
+        "fire, and look as if all were well."
+    ),
+    bad=_SLO + "slo api { latency-p99: 200us }\n",
+    good=_SLO + "slo api { latency-p99: 2ms }\n",
 )

@@ -125,7 +125,7 @@ def test_both_hops_are_http2(mesh: EnvoyMesh, application: EchoBackend) -> None:
     assert answer.echo["target"] == "/pay.v1.Payments/Charge"
     assert application.last.body == b"\0\0\0\0\0"
     assert counter(mesh, "web", "envoy_cluster_upstream_cx_http2_total", '"pay_9090"') == 1
-    assert counter(mesh, "pay", "envoy_http_downstream_cx_http2_total", '"inbound_9090"') == 1
+    assert counter(mesh, "pay", "envoy_http_downstream_cx_http2_total", '"inbound_pay_9090"') == 1
     assert counter(mesh, "pay", "envoy_cluster_upstream_cx_http2_total", '"application_9090"') == 1
 
 
