@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -14,6 +15,8 @@ from meshc.commands import VERBS
 
 CLEAN, FINDINGS, USAGE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
 """Exit status: nothing to say, findings, a command line that cannot be meant, a bug of ours, Ctrl-C, reader gone."""
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Verbs(click.Group):
@@ -78,6 +81,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status; no exception leaves it."""
+    _open_what_is_closed()
     _tolerate_odd_text()
     try:
         status = cli.main(args=arguments, prog_name="meshc", standalone_mode=False)
@@ -88,6 +92,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            return _internal_error(error)
+        _forget_output()
+        click.echo(f"meshc: this could not be written: {(error.strerror or '').lower()}", err=True)
+        return INTERNAL
     except Exception as error:  # the last net: whatever comes here is a bug of ours
         return _internal_error(error)
     return status if isinstance(status, int) else CLEAN
@@ -117,6 +127,13 @@ def _version(context: click.Context, wanted: bool) -> None:
 
         click.echo(f"meshc {compiler_version()}")
         context.exit()
+
+
+def _open_what_is_closed() -> None:
+    """A stream that the caller closed (`>&-`) swallows what it is told; else a file of ours could get its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - open to the end
 
 
 def _tolerate_odd_text() -> None:

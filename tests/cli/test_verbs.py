@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -588,6 +589,35 @@ def test_output_that_nobody_reads_any_more_ends_quietly(folder: Path) -> None:
     assert child.stderr.read() == b""
     assert child.wait() == 141
     child.stderr.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_output_for_which_there_is_no_room_is_told_in_a_line(folder: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "meshc", "explain", "--all"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert done.stderr == "meshc: this could not be written: no space left on device\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_swallow_what_is_said(folder: Path, closed: str) -> None:
+    command = f"{shlex.quote(sys.executable)} -m meshc check bad {closed}"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, cwd=folder, check=False)
+    assert done.returncode == 1
+    assert done.stderr == ""
+
+
+def test_the_help_of_up_shows_its_file_line_by_line(folder: Path) -> None:
+    lines = run("up", "--help", cwd=folder).stdout.splitlines()
+    assert "    [workload.web]" in lines
+    assert not [line for line in lines if "\\b" in line]
 
 
 def test_an_ascii_terminal_is_no_obstacle(folder: Path) -> None:

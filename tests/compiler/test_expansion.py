@@ -307,3 +307,44 @@ def test_an_overlay_that_is_not_there_is_no_finding() -> None:
     with pytest.raises(NoSuchOverlayError) as caught:
         compile_program(("p.mesh",), reader, overlay="prod")
     assert caught.value.known == ("staging",)
+
+
+# ---- what comes to too much
+
+
+def test_values_that_double_at_every_step_are_refused_before_they_are_made() -> None:
+    lets = "".join(f"let x{number} = [x{number - 1}, x{number - 1}]\n" for number in range(1, 24))
+    text = f'let x0 = ["a", "b"]\n{lets}allow web -> api : GET /x if header "h" in x23\n'
+    found = [one for one in compiled(text).diagnostics if one.code.id == "MSH139"]
+    assert found[0].message == "the value of `x11` is made of more than 10,000 pieces"
+    assert found[0].primary.text == "x11"
+
+
+@pytest.mark.parametrize("backwards", [False, True], ids=["as they are needed", "backwards"])
+def test_values_named_within_each_other_without_end_are_refused_once(backwards: bool) -> None:
+    lets = [f"let x{number} = x{number - 1}\n" for number in range(1, 40)]
+    text = "".join(reversed(lets) if backwards else lets)
+    (finding,) = compiled(
+        f"let x0 = 3s\n{text}allow web -> api : GET /x\nedge web -> api {{ timeout: x39 }}\n"
+    ).diagnostics
+    assert finding.code.id == "MSH139"
+    assert "names more than 32 values within each other" in finding.message
+
+
+def test_a_list_of_many_words_is_a_value_like_others() -> None:
+    words = ", ".join(f'"w{number}"' for number in range(2000))
+    text = f'let words = [{words}]\nallow web -> api : GET /x if header "h" in words\n'
+    assert "MSH139" not in codes(text)
+
+
+def test_arguments_that_double_from_template_to_template_are_refused() -> None:
+    templates = "".join(f"template t{number}(p) {{ use t{number - 1}([p, p]) }}\n" for number in range(1, 30))
+    first = 'template t0(p) { allow web -> api : GET /x if header "h" in p }\n'
+    (finding,) = compiled(f'{first}{templates}use t29(["a"])\n').diagnostics
+    assert finding.code.id == "MSH139"
+    assert finding.message == "an argument of this `use` is made of more than 10,000 pieces"
+
+
+def test_a_value_made_of_one_that_means_nothing_is_told_nothing_of() -> None:
+    text = "let x = y\nlet y = x\nlet z = y\nallow web -> api : GET /x\nedge web -> api { timeout: z }\n"
+    assert "MSH202" not in codes(text)

@@ -27,7 +27,7 @@ def _targets(context: click.Context, parameter: click.Parameter, value: tuple[st
         if name not in TARGETS:
             near = suggest(name, TARGETS)
             meant = f"; did you mean `{near[0]}`?" if near else ""
-            raise click.BadParameter(f"there is no target `{name}`{meant} Targets: {', '.join(TARGETS)}.")
+            raise click.BadParameter(f"there is no target `{name}`{meant or '.'} Targets: {', '.join(TARGETS)}.")
     if not names:
         raise click.BadParameter(f"name at least one target of: {', '.join(TARGETS)}.")
     return names

@@ -26,7 +26,7 @@ from meshc.options import overlay_option, program_argument
 )
 @click.option("--logs", is_flag=True, help="Show the logs as they are written.")
 def command(program: tuple[str, ...], overlay: str | None, config: Path | None, run_dir: Path, logs: bool) -> None:
-    r"""Run the whole mesh on this machine, until Ctrl-C.
+    """Run the whole mesh on this machine, until Ctrl-C.
 
     Every workload gets a sidecar with mutual TLS; where you name no workload of your own in up.toml, a small stand-in
     answers. Services that the Python proxy cannot carry yet are listed and do not run.
@@ -41,7 +41,7 @@ def command(program: tuple[str, ...], overlay: str | None, config: Path | None, 
       [external."api.stripe.com"]
       address = "127.0.0.1:9000"            # verified by this machine's roots,
                                             # or, at the top of the file: roots = "ca.pem"
-    """
+    """  # noqa: D301 - click looks for the control character itself
     from meshc.compiling import mesh_or_exit
     from meshc.local_mesh.session import run_until_stopped
     from meshc.reporting import Reporting

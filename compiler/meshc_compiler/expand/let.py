@@ -29,6 +29,11 @@ WORDS = frozenset(
 )
 """The words that mean something of their own where a value may stand (`sNNN` besides)."""
 
+MOST_PIECES = 10_000
+"""The most words, texts, numbers and lists of which one value may be made, other values in it counted each time."""
+MOST_NESTED = 32
+"""How many values may be named within each other."""
+
 N = TypeVar("N", bound=Node)
 
 
@@ -48,6 +53,8 @@ class LetTable:
         """Names of statements that could not be read; None if any name may be one."""
         self._declarations: dict[str, LetDecl] = {}
         self._values: dict[str, Value | None] = {}
+        self._extents: dict[str, tuple[int, int]] = {}
+        """Of how many pieces values are made, and how many are named within each other."""
         self._shadowing: set[str] = set()
         self._open: list[str] = []
         self.poisoned: set[tuple[str, int, int]] = set()
@@ -78,11 +85,14 @@ class LetTable:
             self._tell_circle(self._open[self._open.index(name) :])
             return None
         self._open.append(name)
-        value = self._declarations[name].value
-        made = _Resolver(self, self._findings).value(value, Place.VALUE) if isinstance(value, Name) else None
-        resolved: Value = made if made is not None else _Resolver(self, self._findings).node(value)
+        resolved = self._resolved(self._declarations[name])
         self._open.pop()
         return self._values.setdefault(name, resolved)
+
+    def extent(self, name: str) -> tuple[int, int]:
+        """Return of how many pieces the value of a name is made, and how many are named within each other for it."""
+        self.value(name)
+        return self._extents.get(name, (1, 0))
 
     def is_broken(self, name: str) -> bool:
         """Tell whether there is such a `let`, and it has no value; or there may be one that could not be read."""
@@ -93,6 +103,23 @@ class LetTable:
     def resolve(self, statement: N, findings: Findings) -> N:
         """Return a statement with values in the places of their names; the statement itself if it has none."""
         return _Resolver(self, findings).node(statement)
+
+    def _resolved(self, declaration: LetDecl) -> Value | None:
+        """Return the value of a `let` that is open, with values in the places of names; None if that is too much."""
+        value = declaration.value
+        if len(self._open) > MOST_NESTED:
+            self._tell_too_large(declaration, nested=True)
+            return None
+        extent = _Extent(self)
+        extent.add(value)
+        if extent.pieces > MOST_PIECES or extent.depth > MOST_NESTED:
+            self._tell_too_large(declaration, nested=extent.depth > MOST_NESTED)
+            return None
+        self._extents[declaration.name.text] = extent.pieces, extent.depth
+        if isinstance(value, Name) and self.is_broken(value.text):
+            return None
+        made = _Resolver(self, self._findings).value(value, Place.VALUE) if isinstance(value, Name) else None
+        return made if made is not None else _Resolver(self, self._findings).node(value)
 
     def _declare(self, declaration: LetDecl, declared: Mapping[str, Name]) -> None:
         name = declaration.name.text
@@ -126,6 +153,13 @@ class LetTable:
         del self._declarations[name.text]
         self._shadowing.add(name.text)
 
+    def _tell_too_large(self, declaration: LetDecl, *, nested: bool) -> None:
+        name = declaration.name
+        message = f"the value of `{name}` is made of more than {MOST_PIECES:,} pieces"
+        if nested:
+            message = f"`{name}` names more than {MOST_NESTED} values within each other"
+        self._findings.add(expansion.TOO_LARGE_EXPANSION, message, name.span, subject=f"let {name}")
+
     def _tell_circle(self, circle: list[str]) -> None:
         first, *others = (self._declarations[name] for name in circle)
         way = " -> ".join(f"`{name}`" for name in [*circle, circle[0]])
@@ -138,6 +172,33 @@ class LetTable:
         )
         for name in circle:
             self._values[name] = None
+
+
+class _Extent(Rewriter):
+    """Counts what a value would be made of, without making it."""
+
+    def __init__(self, lets: LetTable) -> None:
+        self._lets = lets
+        self.pieces = 0
+        self.depth = 1
+
+    def add(self, value: Value) -> None:
+        """Count a value."""
+        if isinstance(value, Name):
+            self.value(value, Place.VALUE)
+        else:
+            self.node(value)
+
+    def node(self, node: N) -> N:
+        self.pieces += 1
+        return super().node(node)
+
+    def value(self, name: Name, place: Place) -> Any:
+        del place
+        pieces, depth = self._lets.extent(name.text)
+        self.pieces += pieces
+        self.depth = max(self.depth, depth + 1)
+        return name
 
 
 class _Resolver(Rewriter):

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from meshc_compiler.expand.let import Mentions
+from meshc_compiler.expand.let import MOST_PIECES, Mentions
 from meshc_compiler.expand.rewrite import Place, Rewriter
 from meshc_compiler.expand.value import at_parameter, put
 from meshc_compiler.finding import Findings, did_you_mean, one_of
@@ -29,6 +29,7 @@ from meshc_lang.tree.node import Name, Text
 from meshc_lang.tree.policy import AnyPeer, IngressPeer, NamedPeer, PeerRef, SpiffePeer
 from meshc_lang.tree.statement import AnyStatement, FaultDecl, OverlayDecl, TemplateDecl, UseDecl
 from meshc_lang.tree.value import Value
+from meshc_lang.tree.walk import walk
 
 MOST_STATEMENTS = 100_000
 """The most statements that all templates of a program may write out."""
@@ -118,6 +119,10 @@ class TemplateTable:
         made: list[AnyStatement] = []
         for original, copy in copies:
             if isinstance(copy, UseDecl):
+                if sum(1 for argument in copy.arguments for _ in walk(argument)) > MOST_PIECES:
+                    message = f"an argument of this `use` is made of more than {MOST_PIECES:,} pieces"
+                    findings.add(expansion.TOO_LARGE_EXPANSION, message, copy.span, subject=f"use {copy.name}")
+                    continue
                 made += self.write_out(copy, written, findings)
             elif not self._is_repeated(original, template, use, written, findings):
                 written.statements += 1

@@ -128,9 +128,10 @@ TOO_LARGE_EXPANSION = Code(
     id="MSH139",
     name="too-large-expansion",
     severity=Severity.ERROR,
-    summary="templates that write out more statements than the compiler takes",
+    summary="templates or values that come to more than the compiler takes",
     why=(
-        "Templates that use others twice each double at every step. The bound (100,000 statements, 32 templates within "
-        "each other) keeps a mistake from using up the machine."
+        "Templates that use others twice each double at every step, and so do values made of others. The bounds "
+        "(100,000 statements, 10,000 pieces of one value, 32 templates or values within each other) keep a mistake "
+        "from using up the machine."
     ),
 )
