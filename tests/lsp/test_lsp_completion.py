@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from meshc.lsp.analysis.completion import Completion, completion
+from meshc.lsp.analysis.completion import Completion
+from meshc.lsp.analysis.completion import complete as complete_at
 from meshc.lsp.analysis.document import Document
 from meshc.lsp.analysis.program import ProgramView
 from meshc_compiler.loader import MemoryReader
@@ -21,7 +22,7 @@ def complete(line: str, before: str = SHOP) -> tuple[Completion, Document]:
     head, _, tail = line.partition("‸")
     text = before + head + tail
     document = Document("shop.mesh", text)
-    return completion(ProgramView({"shop.mesh": document}), document, len(before) + len(head)), document
+    return complete_at(ProgramView({"shop.mesh": document}), document, len(before) + len(head)), document
 
 
 def labels(line: str, before: str = SHOP) -> list[str]:

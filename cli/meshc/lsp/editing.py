@@ -10,7 +10,7 @@ from lsprotocol import types
 
 from meshc.lsp import convert
 from meshc.lsp.analysis import actions
-from meshc.lsp.analysis.completion import completion as complete
+from meshc.lsp.analysis import completion as completing
 from meshc.lsp.analysis.place import TextEdit
 from meshc.lsp.analysis.tidy import formatted
 from meshc.lsp.server import MeshServer
@@ -24,7 +24,8 @@ async def completion(server: MeshServer, params: types.CompletionParams) -> type
     if found is None:
         return None
     program, document = found
-    told = complete(program.view, document, document.offset(convert.from_position(params.position)))
+    offset = document.offset(convert.from_position(params.position))
+    told = await server.session.answer(program, completing.completion(program.view, document, offset))
     snippets = server.can("text_document.completion.completion_item.snippet_support")
     range_ = convert.to_range(told.range)
     items = [convert.to_completion_item(item, range_, rank, snippets=snippets) for rank, item in enumerate(told.items)]

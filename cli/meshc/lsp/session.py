@@ -13,12 +13,13 @@ from pathlib import Path, PurePosixPath
 from meshc.lsp.analysis.document import Document
 from meshc.lsp.analysis.finding import Finding, PlacedFinding, findings_of, place_finding
 from meshc.lsp.analysis.pending import Pending, T
-from meshc.lsp.analysis.place import Encoding, Range
+from meshc.lsp.analysis.place import Encoding, Place, Range
 from meshc.lsp.analysis.program import ProgramView
-from meshc.lsp.analysis.question import Fact, Question
+from meshc.lsp.analysis.question import Fact, Origin, Question
 from meshc.lsp.compiler import CompileService
 from meshc.lsp.message import Compiled, ProgramName
 from meshc_lang.diagnostic import Severity
+from meshc_lang.source import SourceText
 
 LOG = logging.getLogger("meshc.lsp")
 
@@ -41,8 +42,10 @@ Publish = Callable[[str, int | None, Sequence[PlacedFinding]], None]
 class OpenProgram:
     """A program of which at least one file is, or was, open."""
 
-    def __init__(self, name: ProgramName) -> None:
+    def __init__(self, name: ProgramName, encoding: Encoding) -> None:
         self.name = name
+        self.encoding = encoding
+        self.others: dict[str, SourceText] = {}
         self.documents: dict[str, Document] = {}
         self.findings: tuple[Finding, ...] = ()
         self.compiled: dict[str, int] = {}
@@ -57,7 +60,7 @@ class OpenProgram:
     @property
     def view(self) -> ProgramView:
         """The program as questions are asked of it."""
-        return ProgramView(self.documents, self.compiled)
+        return ProgramView(self.documents, self.compiled, self.others, self.encoding)
 
 
 class Session:
@@ -152,7 +155,7 @@ class Session:
             name = ProgramName(root=str(path.parent), deep=False)
         else:
             name = ProgramName(root=key, is_folder=False)
-        return self._programs.setdefault(name, OpenProgram(name))
+        return self._programs.setdefault(name, OpenProgram(name, self.encoding))
 
     def document(self, key: str) -> Document | None:
         """Return an open file, or one of an open program."""
@@ -187,6 +190,12 @@ class Session:
             await self.known(program)
         facts = await self._facts(program, pending.questions, _SECONDS_OF_PATIENCE if patient else _SECONDS_TO_ANSWER)
         return pending.finish(facts)
+
+    def place(self, program: OpenProgram, origin: Origin) -> Place | None:
+        """Return where something stands now that was compiled, be it in a file that is not of the language."""
+        if origin.key not in program.documents and origin.key not in program.others:
+            program.others[origin.key] = SourceText(origin.key, _read_text(origin.key) or "")
+        return program.view.place_of(origin)
 
     async def known(self, program: OpenProgram) -> None:
         """Wait until a program was compiled for the first time, but not for ever."""
@@ -277,6 +286,8 @@ class Session:
         program.findings = reply.findings
         program.old_facts, program.facts = program.facts or program.old_facts, {}
         self._load(program, reply.files)
+        named = {origin.key for finding in program.findings for origin in finding.origins}
+        program.others = {key: SourceText(key, _read_text(key) or "") for key in named if key not in program.documents}
         for key, revision in program.compiled.items():
             document = program.documents.get(key)
             if document is not None:

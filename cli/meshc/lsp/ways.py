@@ -14,7 +14,12 @@ from pygls.exceptions import JsonRpcException
 from meshc.lsp import convert
 from meshc.lsp.analysis import calls, navigation, outline
 from meshc.lsp.analysis import hover as hovering
+from meshc.lsp.analysis.document import Cursor
+from meshc.lsp.analysis.pending import Pending
+from meshc.lsp.analysis.question import AboutName, NameFact
+from meshc.lsp.analysis.symbol import NameKind
 from meshc.lsp.server import MeshServer
+from meshc.lsp.session import OpenProgram
 
 
 class _RequestFailedError(JsonRpcException):
@@ -47,10 +52,23 @@ async def definition(
     if found is None:
         return None
     program, cursor = found
-    places = navigation.definitions(program.view, cursor)
+    places = navigation.definitions(program.view, cursor) or await _imported(server, program, cursor)
     if server.can("text_document.definition.link_support"):
         return [convert.to_link(server.uris, place) for place in places]
     return [convert.to_location(server.uris, place.place) for place in places]
+
+
+async def _imported(server: MeshServer, program: OpenProgram, cursor: Cursor) -> tuple[navigation.Definition, ...]:
+    """Return where a name is declared that no statement declares: in a manifest."""
+    named = program.view.name_at(cursor)
+    if named is None or named[1].kind is not NameKind.PEER:
+        return ()
+    site, key = named
+    fact = await server.session.answer(program, Pending((AboutName(key.name),), lambda facts: facts[0]), patient=True)
+    if not isinstance(fact, NameFact) or fact.origin is None:
+        return ()
+    place = server.session.place(program, fact.origin)
+    return () if place is None else (navigation.Definition(site.range, place, place.range),)
 
 
 async def references(server: MeshServer, params: types.ReferenceParams) -> list[types.Location] | None:

@@ -10,6 +10,7 @@ import _thread
 import contextlib
 import gc
 import os
+import posixpath
 import queue
 import signal
 import sys
@@ -144,7 +145,7 @@ class Worker:
 
 def _key(program: ProgramName, path: str) -> str:
     """Return the path by which the server knows a file of a program."""
-    return f"{program.root.rstrip('/')}/{path}" if program.is_folder and not path.startswith("/") else path
+    return posixpath.normpath(posixpath.join(program.root, path)) if program.is_folder else path
 
 
 def main() -> None:

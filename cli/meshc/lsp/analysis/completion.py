@@ -9,8 +9,10 @@ from meshc.lsp.analysis.context import Context, context_at
 from meshc.lsp.analysis.directive import is_naming_codes
 from meshc.lsp.analysis.document import Document
 from meshc.lsp.analysis.hover import code_text
+from meshc.lsp.analysis.pending import Pending
 from meshc.lsp.analysis.place import Range
 from meshc.lsp.analysis.program import ProgramView
+from meshc.lsp.analysis.question import AllPeers, Fact
 from meshc.lsp.analysis.symbol import NameKind
 from meshc_compiler.reference.field import FIELDS, UNITS_OF_FIELDS, WORDS_OF_FIELDS, unit_kind
 from meshc_lang.codes import CODES
@@ -67,9 +69,33 @@ class Completion:
 _Items = Iterator[Item]
 
 
-def completion(view: ProgramView, document: Document, offset: int) -> Completion:
-    """Return what may come next at an offset."""
+class _WithPeers(ProgramView):
+    """A view of which further services and externals are known."""
+
+    def __init__(self, view: ProgramView, peers: Iterable[str]) -> None:
+        super().__init__(view.documents, view.compiled)
+        self._peers = frozenset(peers)
+
+    def names(self, kind: NameKind, owner: str | None = None) -> list[str]:
+        """Return the declared names of a kind, and the peers that are known besides."""
+        found = super().names(kind, owner)
+        return sorted({*found, *self._peers}) if kind is NameKind.PEER else found
+
+
+def completion(view: ProgramView, document: Document, offset: int) -> Pending[Completion]:
+    """Return what may come next at an offset; the services of imported manifests are asked for."""
+
+    def finish(facts: tuple[Fact, ...]) -> Completion:
+        peers = facts[0] if isinstance(facts[0], tuple) else ()
+        return complete(view, document, offset, [name for name in peers if isinstance(name, str)])
+
+    return Pending((AllPeers(),), finish)
+
+
+def complete(view: ProgramView, document: Document, offset: int, peers: Iterable[str] = ()) -> Completion:
+    """Return what may come next at an offset; `peers` are known besides those that documents declare."""
     context = context_at(document, offset)
+    view = _WithPeers(view, peers)
     written = len(context.prefix)
     if context.comment is not None:
         found = tuple(_codes()) if is_naming_codes(context.comment) else ()

@@ -12,6 +12,7 @@ from meshc.lsp.analysis.question import (
     AboutGrant,
     AboutName,
     AboutRoute,
+    AllPeers,
     CallFact,
     EdgeFact,
     Fact,
@@ -73,6 +74,7 @@ class Facts:
             WhoCalls: self._who_calls,
             WhomItCalls: self._whom_it_calls,
             HowMany: self._how_many,
+            AllPeers: lambda index, _: tuple(sorted({*index.services, *index.externals})),
         }
         return answers[type(question)](index, question)
 
@@ -88,6 +90,7 @@ class Facts:
             return NameFact(
                 name=name,
                 kind="external",
+                origin=self._origin(external.origin),
                 rows=tuple(rows),
                 callers=tuple((call.name, len(call.rules)) for call in self._calls_to(index, name)),
                 settings=self._settings(index.scopes("", name, external.port.number, None)),
@@ -110,6 +113,7 @@ class Facts:
         return NameFact(
             name=name,
             kind="service" if service is not None else "gateway",
+            origin=self._origin((service or workload).origin),
             rows=tuple(rows),
             callers=tuple((call.name, len(call.rules)) for call in self._calls_to(index, name)),
             settings=self._settings(index.scopes("", name, number, None)),

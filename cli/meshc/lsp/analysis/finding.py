@@ -60,6 +60,11 @@ class Finding:
         return CODES[self.code].name
 
     @property
+    def origins(self) -> tuple[Origin, ...]:
+        """Every place that it speaks of."""
+        return (self.origin, *(origin for origin, _ in self.related))
+
+    @property
     def is_needless(self) -> bool:
         """Whether it is about text that does nothing."""
         return self.name.startswith(_NEEDLESS)
@@ -142,13 +147,14 @@ def place_finding(view: ProgramView, finding: Finding, *, current: bool = False)
     def place(origin: Origin) -> Range | None:
         document = view.documents.get(origin.key)
         if document is None:
-            return None
+            elsewhere = view.place_of(origin)
+            return None if elsewhere is None else elsewhere.range
         revision = document.revision if current else view.compiled.get(origin.key, 0)
         moved = document.moved(origin.start, origin.end, revision)
         return None if moved is None else document.range(*moved)
 
     range_ = place(finding.origin)
-    if finding.origin.key not in view.documents:
+    if range_ is None and finding.origin.key not in view.documents:
         # A file that cannot be read, say: it has no text, but it has a beginning.
         range_ = Range(Position(0, 0), Position(0, 0))
     if range_ is None:

@@ -81,9 +81,11 @@ def _name(view: ProgramView, site: Site, key: Key) -> Pending[Hover | None]:
 
     def finish(facts: tuple[Fact, ...]) -> Hover | None:
         fact = facts[0]
-        told = _name_text(view, fact) if isinstance(fact, NameFact) else ""
-        text = _joined(head, told)
-        return Hover(text, range_) if text else None
+        if not isinstance(fact, NameFact):
+            return Hover(head, range_) if head else None
+        # What is declared in a manifest is declared.
+        text = _joined(head if declared else f"{fact.kind} `{fact.name}`", _name_text(view, fact))
+        return Hover(text, range_)
 
     return Pending((AboutName(key.name),), finish)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from meshc.lsp.analysis.document import Cursor, Document
-from meshc.lsp.analysis.place import Place, Range
+from meshc.lsp.analysis.place import Encoding, Place, Position, Range
 from meshc.lsp.analysis.question import Origin
 from meshc.lsp.analysis.symbol import Key, NameKind, Occurrence, Role, by_key, occurrences
 from meshc_lang.incremental import Stretch
 from meshc_lang.record import dataclass
+from meshc_lang.source import SourceText
 from meshc_lang.tree.node import Node
 
 
@@ -44,11 +45,22 @@ class Site:
 
 
 class ProgramView:
-    """What an editor's questions are asked of: the documents by key, and of which revision each was compiled last."""
+    """What an editor's questions are asked of: the documents by key, and of which revision each was compiled last.
 
-    def __init__(self, documents: Mapping[str, Document], compiled: Mapping[str, int] | None = None) -> None:
+    `others` are files that are not of the language, as manifests, and were as they are when the program was compiled.
+    """
+
+    def __init__(
+        self,
+        documents: Mapping[str, Document],
+        compiled: Mapping[str, int] | None = None,
+        others: Mapping[str, SourceText] | None = None,
+        encoding: Encoding = Encoding.UTF16,
+    ) -> None:
         self.documents = documents
         self.compiled = compiled or {}
+        self.others = others or {}
+        self._encoding = encoding
 
     def now(self, origin: Origin) -> int:
         """Return the offset at which something stands now that stood elsewhere when the program was compiled."""
@@ -59,10 +71,21 @@ class ProgramView:
         """Return where something stands now that was compiled; None in a file that is not there."""
         document = self.documents.get(origin.key)
         if document is None:
-            return None
+            return self._elsewhere(origin)
         revision = self.compiled.get(origin.key, 0)
         start, end = document.followed(origin.start, revision), document.followed(origin.end, revision)
         return document.place(start, max(start, end))
+
+    def _elsewhere(self, origin: Origin) -> Place | None:
+        other = self.others.get(origin.key)
+        if other is None or origin.end > len(other.text):
+            return None
+        ends = []
+        for offset in (origin.start, origin.end):
+            line = other.position(offset).line
+            start = other.line_starts[line - 1]
+            ends.append(Position(line - 1, self._encoding.width(other.text[start:offset])))
+        return Place(origin.key, Range(*ends))
 
     def stretches(self) -> Iterator[tuple[Document, Stretch, int]]:
         """Return every stretch of every document with where it begins."""

@@ -47,11 +47,13 @@ class NameFact:
     """What a name turned out to mean.
 
     `rows` are things worth knowing, each with what it is called. `callers` are those that some allow names, with the
-    number of rules, `settings` what holds for calls to it whoever calls.
+    number of rules, `settings` what holds for calls to it whoever calls. `origin` is where it was declared: in a
+    statement or a manifest.
     """
 
     name: str
     kind: str
+    origin: Origin | None = None
     rows: tuple[tuple[str, str], ...] = ()
     members: tuple[str, ...] | None = None
     callers: tuple[tuple[str, int], ...] = ()
@@ -145,8 +147,13 @@ class HowMany:
     name: str
 
 
-Question: TypeAlias = AboutName | AboutEdge | AboutGrant | AboutRoute | WhoCalls | WhomItCalls | HowMany
+@dataclass(frozen=True, slots=True)
+class AllPeers:
+    """What services and externals are there, those of imported manifests included? A tuple of names."""
+
+
+Question: TypeAlias = AboutName | AboutEdge | AboutGrant | AboutRoute | WhoCalls | WhomItCalls | HowMany | AllPeers
 """Whatever is asked."""
 
-Fact: TypeAlias = NameFact | EdgeFact | GrantFact | tuple[CallFact, ...] | int | None
+Fact: TypeAlias = NameFact | EdgeFact | GrantFact | tuple[CallFact, ...] | tuple[str, ...] | int | None
 """Whatever is answered."""
