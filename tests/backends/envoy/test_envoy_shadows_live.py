@@ -137,6 +137,10 @@ class TestAnswers:
         assert (answer.status, answer.get("location")) == (307, "https://new.example/100%25?a=b")
         assert mesh.backend("api-v1").seen == mesh.backend("api-v2").seen == []
 
+    def test_who_is_denied_does_not_learn_the_location(self, mesh: EnvoyMesh) -> None:
+        answer = ask(mesh, "/old", by="jobs")
+        assert (answer.status, answer.get("location")) == (403, None)
+
     @pytest.mark.parametrize(
         ("by", "method", "target", "status"),
         [
