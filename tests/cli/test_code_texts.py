@@ -36,7 +36,7 @@ def findings_of(code: Code, tmp_path: Path) -> tuple[Diagnostic, ...]:
         authority=tmp_path / "authority",
         now=datetime(2026, 1, 1, tzinfo=UTC),
     )
-    for target in ("envoy", "sidecar", "kubernetes"):
+    for target in ("envoy", "sidecar", "kubernetes", "prometheus"):
         _, found, _ = emit(result.index, plan((target,))[0], source, None)
         if any(one.code is code for one in found):
             return found
