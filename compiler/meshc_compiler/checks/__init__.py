@@ -10,7 +10,7 @@ from meshc_compiler.checks.capacity import check_capacities
 from meshc_compiler.checks.dead_allow import check_dead_allows
 from meshc_compiler.checks.deadline_inversion import check_deadline_inversions
 from meshc_compiler.checks.ejection import check_ejections
-from meshc_compiler.checks.end_user import check_end_user_rules
+from meshc_compiler.checks.end_user import check_end_user_rules, check_untrusted_denies
 from meshc_compiler.checks.folded_path import check_folded_paths
 from meshc_compiler.checks.health import check_health
 from meshc_compiler.checks.identity import check_shared_identities, check_trust_domain
@@ -46,6 +46,7 @@ CHECKS: tuple[Check, ...] = (
     check_denies_of_any,
     check_asserts_of_any,
     check_end_user_rules,
+    check_untrusted_denies,
     check_assertions,
     check_retries,
     check_retry_budgets,

@@ -13,7 +13,7 @@ from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.lower.sentence import quoted
 from meshc_compiler.space.callee_space import CalleeSpace
 from meshc_compiler.space.request_space import Witness
-from meshc_lang.codes import authorization
+from meshc_lang.codes import authorization, identities
 from meshc_lang.diagnostic import Diagnostic
 from meshc_lang.request import Request
 
@@ -39,6 +39,24 @@ def check_end_user_rules(subject: CheckSubject) -> Iterator[Diagnostic]:
                     subject=rule.id,
                 )
                 break
+
+
+def check_untrusted_denies(subject: CheckSubject) -> Iterator[Diagnostic]:
+    """Find denies that hold of claims alone, in a program that trusts no token: they keep nobody out."""
+    if subject.mesh.token_issuers:
+        return
+    for site, rules in subject.grants_of(Effect.DENY):
+        condition = rules[0].match.condition
+        if condition is None or not is_about_claims(condition):
+            continue
+        if settled(condition, _answer_without_token) is False:
+            yield Diagnostic(
+                code=identities.DENY_TRUSTS_NO_TOKEN,
+                message="this denies only requests with certain claims, and no token is trusted, so it denies nothing",
+                primary=site.grant.span if site.grant.guard is None else site.grant.guard.span,
+                help="declare whose tokens are, by `jwt NAME { … }`, or deny without the condition",
+                subject=rules[0].id,
+            )
 
 
 def _tokenless(subject: CheckSubject, rule: Rule) -> Request | None:

@@ -129,6 +129,24 @@ NO_TRUSTED_TOKEN = Code(
     good=_MESH + _GOOD_JWT + _ADMIN,
 )
 
+_BANNED = (
+    "service web {}\nservice api { port: 8080/http }\nallow web -> api : GET /**\n"
+    'deny any -> api : /** if claim "status" == "banned"\n'
+)
+
+DENY_TRUSTS_NO_TOKEN = Code(
+    id="MSH615",
+    name="deny-trusts-no-token",
+    severity=Severity.ERROR,
+    summary="a deny about claims in a program that trusts no token",
+    why=(
+        "Without a `jwt` statement no request has claims, so a deny that asks for one holds of nobody: it looks like "
+        "protection and is none. An overlay that drops the `jwt` does the same to it."
+    ),
+    bad=_MESH + _BANNED,
+    good=_MESH + _GOOD_JWT + _BANNED,
+)
+
 INVALID_ISSUER = Code(
     id="MSH611",
     name="invalid-issuer",
