@@ -29,7 +29,7 @@ _SECONDS_OF_REST = 0.02
 _SECONDS_OF_WORK = 0.005
 """How long a part of the reading of a large file may keep an answer waiting."""
 
-_SECONDS_TO_ANSWER = 0.02
+_SECONDS_TO_ANSWER = 0.015
 """How long an answer waits for what the compiler knows; then it does without."""
 
 _SECONDS_OF_PATIENCE = 2.0
