@@ -13,7 +13,7 @@ from meshc.options import finding_options, findings_format_option, overlay_optio
 if TYPE_CHECKING:
     from meshc_backends.build import BuildResult
 
-DEFAULT_TARGETS = "envoy,sidecar,kubernetes,certs"
+DEFAULT_TARGETS = "envoy,sidecar,kubernetes,certs,prometheus"
 
 
 def _targets(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
