@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, partial
 
 from meshc_compiler.evaluate import identity_of
-from meshc_compiler.ir.caller import AnyCaller, includes
+from meshc_compiler.ir.caller import AnyCaller, PlaintextCaller, includes
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import INGRESS, MeshIndex
 from meshc_compiler.ir.policy import Effect, Rule
@@ -17,6 +17,7 @@ from meshc_compiler.space.request_space import Answer, Box, Nothing, Undecided, 
 from meshc_lang.record import dataclass, field
 from meshc_lang.request import PLAINTEXT, Request
 
+_HEALTH_RPC = "/grpc.health.v1.Health/Check"
 SpaceOf = Callable[[str, int], CalleeSpace | None]
 """Gives the space of one port of a callee."""
 
@@ -99,6 +100,27 @@ class CallGraph:
         for callee, port in self._index.callees_of(identity):
             if callee != caller:
                 yield Hop(caller, callee, port)
+
+    def may_ask(self, hop: Hop) -> bool:
+        """Tell whether a hop is open to more than health checks, which have times of their own and no second tries."""
+        identity = identity_of(self._index, hop.caller)
+        service = self._index.services.get(hop.callee)
+        path = None if service is None or service.health is None else service.health.path or _HEALTH_RPC
+        return path is None or any(
+            rule.effect is Effect.ALLOW and includes(rule.callers, identity) and str(rule.match.path) != path
+            for rule in self._index.rules_of(hop.callee, hop.port)
+        )
+
+    def has_strangers(self, callee: str, port: int) -> bool:
+        """Tell whether some callers have no sidecar of the mesh, so that nobody knows how long they wait."""
+        return any(
+            rule.effect is Effect.ALLOW
+            and (
+                isinstance(rule.callers, PlaintextCaller)
+                or any(one not in self._index.workloads_by_id for one in getattr(rule.callers, "ids", ()))
+            )
+            for rule in self._index.rules_of(callee, port)
+        )
 
     def callers_of(self, callee: str, port: int) -> Iterator[str]:
         """Yield the workloads that some allow lets call a port, each once."""

@@ -74,7 +74,7 @@ class _Retrying:
         for caller in sorted(subject.index.workloads):
             for hop in graph.hops(caller):
                 step = self._step(hop)
-                if step is not None:
+                if step is not None and graph.may_ask(hop):
                     self.hops.setdefault(caller, []).append(step)
 
     def _step(self, hop: Hop) -> _Step | None:

@@ -72,9 +72,11 @@ def _suspects(graph: CallGraph, subject: CheckSubject, name: str) -> list[Hop]:
         ),
         default=math.inf,
     )
-    if patience == math.inf:
+    ports = service.ports if service is not None else ()
+    if patience == math.inf or any(graph.has_strangers(name, port.number) for port in ports):
         return []
-    return [hop for hop in graph.hops(name) if patience < max(_wait(case) for case in graph.cases(hop))]
+    hops = (hop for hop in graph.hops(name) if graph.may_ask(hop))
+    return [hop for hop in hops if patience < max(_wait(case) for case in graph.cases(hop))]
 
 
 def _most_patient(graph: CallGraph, subject: CheckSubject, name: str) -> tuple[Hop, Case] | None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshc_compiler.checks.situation import request_in_case
 from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.ir.match import RequestMatch
+from meshc_compiler.ir.route import RouteRule
 from meshc_compiler.ir.setting import Setting, Settings
-from meshc_compiler.ir.workload import Service
+from meshc_compiler.ir.workload import Service, ServicePort
+from meshc_compiler.space.request_space import Nothing
 from meshc_lang.codes import resilience
 from meshc_lang.diagnostic import Diagnostic, Label
 from meshc_lang.source import Span
@@ -24,11 +28,15 @@ def check_ejections(subject: CheckSubject) -> Iterator[Diagnostic]:
     for service in subject.mesh.services:
         if service.replicas_origin is None:
             continue
-        for settings in _settings_of(subject, service):
+        for caller, port, rule, settings in _settings_of(subject, service):
             share, after = settings.outlier_max_ejected, settings.outlier_consecutive_5xx
             if share is None or after is None or service.replicas * share.value >= _WHOLE:
                 continue
             if share.origin is None or (share.origin, service.name) in told:
+                continue
+            asked = request_in_case(subject, caller or None, service.name, port, rule, RequestMatch())
+            if port.protocol.is_http and isinstance(asked[0], Nothing):
+                # No call has these settings: each has others of its own, or none is allowed.
                 continue
             told.add((share.origin, service.name))
             yield _finding(service, share)
@@ -48,7 +56,9 @@ def _finding(service: Service, share: Setting[int]) -> Diagnostic:
     )
 
 
-def _settings_of(subject: CheckSubject, service: Service) -> Iterator[Settings]:
+def _settings_of(
+    subject: CheckSubject, service: Service
+) -> Iterator[tuple[str, ServicePort, RouteRule | None, Settings]]:
     """Yield the settings of each case in which calls of a service have some of their own."""
     index = subject.index
     callers = ["", *(caller for caller, callee, _ in subject.mesh.edge_settings if callee == service.name)]
@@ -56,4 +66,4 @@ def _settings_of(subject: CheckSubject, service: Service) -> Iterator[Settings]:
         route = index.routes.get((service.name, port.number))
         for caller in callers:
             for rule in (None, *(route.rules if route else ())):
-                yield index.settings(caller, service.name, port.number, rule)
+                yield caller, port, rule, index.settings(caller, service.name, port.number, rule)

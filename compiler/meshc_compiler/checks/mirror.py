@@ -47,9 +47,8 @@ def _refused_callers(index: MeshIndex, mirror: Mirror) -> list[str]:
         match rule.callers:
             case TheseCallers(ids):
                 workloads = index.workloads_by_id
-                refused.update(
-                    workloads[one].name if one in workloads else str(one) for one in ids if one not in granted
-                )
+                # Whoever is not declared has no sidecar of ours that would send copies.
+                refused.update(workloads[one].name for one in ids if one in workloads and one not in granted)
             case AnyCaller():
                 if not granted:
                     refused.add("any")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshc_compiler.checks.situation import request_in_case
 from meshc_compiler.checks.subject import CheckSubject
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.route import RouteRule
 from meshc_compiler.ir.setting import Setting, Settings
 from meshc_compiler.ir.workload import ServicePort
-from meshc_compiler.space.callee_space import CalleeSpace
-from meshc_compiler.space.request_space import Answer, Box, Nothing, Undecided, Witness
+from meshc_compiler.space.request_space import Nothing, Witness
 from meshc_lang.codes import resilience
 from meshc_lang.diagnostic import Diagnostic, Label
 from meshc_lang.source import Span
@@ -21,6 +21,8 @@ HARMLESS = frozenset({"connect-failure", "refused-stream"})
 
 UNSAFE = RequestMatch(methods=("PATCH", "POST"))
 """The methods that need not be idempotent (RFC 9110 §9.2.2); rpcs are POST."""
+
+_ANY = RequestMatch()
 
 
 def check_retries(subject: CheckSubject) -> Iterator[Diagnostic]:
@@ -69,7 +71,12 @@ def _problems(
     tries = 1 + (limit.value if limit is not None and settings.retries else 0)
     per_try, timeout = settings.per_try_timeout_ns, settings.timeout_ns
     what = f"calls of `{callee}`" if caller is None else f"calls from `{caller}` to `{callee}`"
-    if limit is not None and limit.value > 0 and not settings.retries and limit.origin is not None:
+    idle = limit is not None and limit.value > 0 and not settings.retries
+    short = per_try is not None and timeout is not None and per_try.value * tries > timeout.value
+    if (idle or short) and isinstance(request_in_case(subject, caller, callee, port, rule, _ANY)[0], Nothing):
+        # No call has these settings: each has others of its own, or none is allowed.
+        return
+    if idle and limit is not None and limit.origin is not None:
         yield Diagnostic(
             code=resilience.RETRY_WITHOUT_CONDITIONS,
             message=f"{what} are retried on no condition, so `limit` has no effect",
@@ -77,7 +84,7 @@ def _problems(
             help="say on what, for example `on: [connect-failure, refused-stream]`",
             subject=f"retry {callee}",
         )
-    if per_try is not None and timeout is not None and per_try.value * tries > timeout.value:
+    if short and per_try is not None and timeout is not None:
         primary = _place(per_try, timeout)
         if primary is not None:
             times = f"{tries} tries of {print_duration(per_try.value)}" if tries > 1 else print_duration(per_try.value)
@@ -95,7 +102,7 @@ def _problems(
         return
     if (settings.idempotent is not None and settings.idempotent.value) or settings.retry_key_header is not None:
         return
-    answer, space = _unsafe_request(subject, caller, callee, port, rule)
+    answer, space = request_in_case(subject, caller, callee, port, rule, UNSAFE)
     if isinstance(answer, Nothing) or conditions.origin is None:
         return
     witness = space.request(answer) if isinstance(answer, Witness) else None
@@ -113,42 +120,3 @@ def _problems(
 def _place(first: Setting[int], second: Setting[int]) -> Span | None:
     """Return the place of the more specific of two settings: there the contradiction came about."""
     return second.origin if second.scope > first.scope else first.origin
-
-
-def _unsafe_request(
-    subject: CheckSubject, caller: str | None, callee: str, port: ServicePort, rule: RouteRule | None
-) -> tuple[Answer, CalleeSpace]:
-    """Return whether a request that need not be idempotent is allowed and has the settings of this case."""
-    index = subject.index
-    route = index.routes.get((callee, port.number))
-    rules = route.rules if route else ()
-    space = CalleeSpace(index, callee, port, (UNSAFE, *(other.match for other in rules)))
-    if space.space is None:
-        return Undecided(), space
-    mask = _callers(subject, space, caller, callee, port.number)
-    allowed = space.shared(space.allowed, space.space.boxes(UNSAFE, mask))
-    if rule is not None:
-        allowed = space.shared(allowed, space.space.boxes(rule.match, space.everybody))
-    taken: list[Box] = []
-    for other in rules:
-        if rule is None or other.id in rule.yields_to:
-            boxes = space.space.boxes(other.match, space.everybody)
-            if boxes is None:
-                return Undecided(), space
-            taken += boxes
-    return space.example(space.left_over(allowed, tuple(taken))), space
-
-
-def _callers(subject: CheckSubject, space: CalleeSpace, caller: str | None, callee: str, port: int) -> int:
-    """Return the classes of callers that a case is about: one, or all whose edge states nothing of its own."""
-    index = subject.index
-    if caller is not None:
-        workload = index.workloads.get(caller)
-        return 0 if workload is None else space.mask_within({workload.spiffe_id})
-    # Calls without an identity come from no sidecar of ours, which could try again.
-    mask = space.callers.verified
-    for other in index.callers_with_settings(callee, port):
-        workload = index.workloads.get(other)
-        if workload is not None:
-            mask &= ~space.mask_within({workload.spiffe_id}) | space.others
-    return mask
