@@ -125,4 +125,4 @@ def fingerprints(diagnostics: Sequence[Diagnostic]) -> tuple[str, ...]:
 def _digest(text: str) -> str:
     import hashlib  # here, since a check without findings needs none: 3 ms
 
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
