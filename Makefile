@@ -55,8 +55,11 @@ golden: $(READY)  ## write the expected results of tests anew; read the differen
 bench: $(READY)  ## run every benchmark and print its figures
 	$(BIN)/python -m benchmarks
 
-fuzz: $(READY)  ## a longer search for inputs that break a property
-	HYPOTHESIS_PROFILE=long $(BIN)/pytest --quiet --numprocesses 2 tests/properties tests/lang
+FUZZ_SECONDS ?= 60
+fuzz: $(READY)  ## a longer search for inputs that break a property; FUZZ_SECONDS=600 for longer
+	MESHC_FUZZ_EFFORT=20 $(BIN)/pytest --quiet --numprocesses 2 tests/fuzz tests/lang/test_any_text.py tests/lang/test_reader.py
+	@$(BIN)/python -c 'import atheris' 2> /dev/null || $(BIN)/python -m pip install --quiet --editable '.[fuzz]'
+	$(BIN)/python tests/fuzz/fuzz.py $(FUZZ_SECONDS)
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

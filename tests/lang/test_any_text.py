@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
@@ -14,9 +14,10 @@ from meshc_lang.parser import parse, parse_request
 from meshc_lang.source import SourceText
 from meshc_lang.tree.dump import dump
 from meshc_lang.tree.walk import walk
+from support.effort import examples
 from support.program_texts import program_texts
 
-QUICK = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = examples(120)
 
 MARKS = [
     *'az09-_ \t\n\r;{}[]()"\\/|*~=<>.,:#%&',

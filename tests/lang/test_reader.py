@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
@@ -14,6 +14,7 @@ from meshc_lang.reader import MOST_NESTED, Reader
 from meshc_lang.source import SourceText
 from meshc_lang.tables import GRAMMAR_STARTS, load_tables
 from meshc_lang.tree_builder import TreeBuilder
+from support.effort import examples
 from support.lark_oracle import oracle
 from support.program_texts import program_texts
 
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = sorted(path for folder in ("tests", "examples") for path in (ROOT / folder).rglob("*.mesh"))
 MARKS = [*'az09-_ \t\n\r;{}[]()"\\/|*~=<>.,:#%&', "\x00", "\ufeff", "é", "\xa0"]
 WORDS = ["allow ", "deny ", "service ", "web -> api", "GET ", "/v1/**", " is ", "test ", "=>", "5s", "80/http", "not "]
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = examples(150)
 
 
 @cache
