@@ -57,6 +57,7 @@ bench: $(READY)  ## run every benchmark and print its figures
 
 FUZZ_SECONDS ?= 60
 fuzz: $(READY)  ## a longer search for inputs that break a property; FUZZ_SECONDS=600 for longer
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest --quiet --numprocesses 2 tests/properties
 	MESHC_FUZZ_EFFORT=20 $(BIN)/pytest --quiet --numprocesses 2 tests/fuzz tests/lang/test_any_text.py tests/lang/test_reader.py
 	@$(BIN)/python -c 'import atheris' 2> /dev/null || $(BIN)/python -m pip install --quiet --editable '.[fuzz]'
 	$(BIN)/python tests/fuzz/fuzz.py $(FUZZ_SECONDS)

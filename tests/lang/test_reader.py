@@ -19,7 +19,11 @@ from support.lark_oracle import oracle
 from support.program_texts import program_texts
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = sorted(path for folder in ("tests", "examples") for path in (ROOT / folder).rglob("*.mesh"))
+TOO_DEEP = "deep.mesh"
+"""Ours stops where a text nests too deep; Lark alone has no such bound."""
+PROGRAMS = sorted(
+    path for folder in ("tests", "examples") for path in (ROOT / folder).rglob("*.mesh") if path.name != TOO_DEEP
+)
 MARKS = [*'az09-_ \t\n\r;{}[]()"\\/|*~=<>.,:#%&', "\x00", "\ufeff", "é", "\xa0"]
 WORDS = ["allow ", "deny ", "service ", "web -> api", "GET ", "/v1/**", " is ", "test ", "=>", "5s", "80/http", "not "]
 QUICK = examples(150)
