@@ -22,9 +22,15 @@ def suggest(word: str, candidates: Iterable[str]) -> tuple[str, ...]:
         return ()
     folded = word.casefold()
     bound = max(1, len(word) // 3)
+    letters = frozenset(folded)
+    # Most of many names are out of question by their length: they need not be sorted.
+    near = {name for name in candidates if not name.isascii() or abs(len(name) - len(folded)) <= bound}
     best: list[str] = []
-    for candidate in sorted(set(candidates)):
+    for candidate in sorted(near):
         if candidate == word or not candidate or len(candidate) > _LONGEST:
+            continue
+        # Each edit brings in one letter at most, so that more missing ones are too far away.
+        if len(letters.difference(candidate.casefold())) > bound:
             continue
         apart = distance(folded, candidate.casefold(), bound)
         if apart > bound or (apart and _too_short(folded, candidate.casefold())):

@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from meshc_lang.claim_builder import ClaimBuilder
+from meshc_lang.codes import syntax
+from meshc_lang.reader import MOST_NESTED
 from meshc_lang.source import Span
 from meshc_lang.tree.node import Name
 from meshc_lang.tree.policy import Flow
@@ -205,4 +207,7 @@ class TreeBuilder(ClaimBuilder):
         return DropItem(span=self.up_to(keyword, ref.span), doc=self.doc(keyword), ref=ref)
 
     def ref(self, children: _Children) -> Ref:
-        return Ref(span=self.between(children[0], children[-1]), parts=tuple([self.word(child) for child in children]))
+        span = self.between(children[0], children[-1])
+        if len(children) > MOST_NESTED:
+            self.report(syntax.TOO_DEEP, f"this name has more than {MOST_NESTED} parts", span)
+        return Ref(span=span, parts=tuple([self.word(child) for child in children[:MOST_NESTED]]))

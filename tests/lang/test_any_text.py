@@ -86,6 +86,7 @@ def test_any_text_is_read_or_refused_in_words(text: str) -> None:
         ("mesh x { a: " + "[" * 100 + "]" * 100 + " }", syntax.TOO_DEEP),
         ("group g = " + "(" * 50_000 + "a" + ")" * 50_000, syntax.TOO_DEEP),
         ("group g = " + " | ".join(["a"] * 20_000), syntax.TOO_DEEP),
+        ("overlay o { set a." + "b." * 20_000 + "c: 1 }", syntax.TOO_DEEP),
         ("allow a -> b : /x if " + "not " * 20_000 + 'header "x" present', syntax.TOO_DEEP),
         ("allow a -> b : " + "a-" * 50_000 + " /x", syntax.UNEXPECTED_TEXT),
         ("allow a -> b : GET /" + "(a" * 50_000, syntax.UNCLOSED_BRACE),

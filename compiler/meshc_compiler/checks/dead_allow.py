@@ -37,11 +37,10 @@ def check_dead_allows(subject: CheckSubject) -> Iterator[Diagnostic]:
 
 def is_dead(space: CalleeSpace, rule: Rule) -> bool:
     """Tell whether it is proved that denies take all that an allow matches."""
-    own = space.rule_boxes(rule)
-    denies = [deny for deny in space.of_effect(Effect.DENY) if space.overlap(own, space.rule_boxes(deny))]
+    denies = tuple(space.meeting(rule, Effect.DENY))
     if not denies:
         return False
-    rest = space.left_over(own, space.union(denies))
+    rest = space.left_over(space.rule_boxes(rule), space.union(denies))
     return isinstance(space.example(rest), Nothing)
 
 
@@ -52,8 +51,7 @@ def _is_dead(subject: CheckSubject, rule: Rule) -> bool:
 
 def _denies_that_meet(space: CalleeSpace | None, rule: Rule) -> Iterator[Rule]:
     if space is not None:
-        own = space.rule_boxes(rule)
-        yield from (deny for deny in space.of_effect(Effect.DENY) if space.overlap(own, space.rule_boxes(deny)))
+        yield from space.meeting(rule, Effect.DENY)
 
 
 def _place(span: Span) -> tuple[str, int, int]:

@@ -50,11 +50,7 @@ def _covering(space: CalleeSpace | None, rule: Rule, gone: set[str]) -> tuple[Ru
     if space is None or is_dead(space, rule):
         return None
     own = space.rule_boxes(rule)
-    others = [
-        other
-        for other in space.of_effect(Effect.ALLOW)
-        if other.id != rule.id and other.id not in gone and space.overlap(own, space.rule_boxes(other))
-    ]
+    others = [other for other in space.meeting(rule, Effect.ALLOW) if other.id not in gone]
     if not others:
         return None
     effective = space.left_over(own, space.union(space.of_effect(Effect.DENY)))

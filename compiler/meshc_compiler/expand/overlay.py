@@ -41,6 +41,30 @@ from meshc_lang.tree.statement import (
 from meshc_lang.tree.value import Block, ListValue, Percent
 
 
+class _Touched:
+    """What items of an overlay touch, by the parts of their paths: a tree, since a path may be of any length."""
+
+    def __init__(self) -> None:
+        self._item: SetItem | DropItem | None = None
+        self._parts: dict[str, _Touched] = {}
+
+    def put(self, path: tuple[str, ...], item: SetItem | DropItem) -> None:
+        """Note the item that touches a path."""
+        here = self
+        for part in path:
+            here = here._parts.setdefault(part, _Touched())
+        here._item = item
+
+    def above(self, path: tuple[str, ...]) -> SetItem | DropItem | None:
+        """Return the item that touches a path, or the whole of something in which it lies."""
+        here: _Touched | None = self
+        for part in path:
+            here = here._parts.get(part) if here is not None else None
+            if here is None or here._item is not None:
+                break
+        return None if here is None else here._item
+
+
 class Change:
     """The items of one overlay that change what is there, looked up in the program that they change.
 
@@ -230,12 +254,12 @@ class Change:
 
     def _without_contradictions(self, items: list[SetItem | DropItem]) -> Iterator[SetItem | DropItem]:
         """Return the items that touch nothing which an earlier one, or one about the whole of it, touches."""
-        by_path: dict[tuple[str, ...], SetItem | DropItem] = {}
+        touched_before = _Touched()
         for item in sorted(items, key=lambda item: (len(item.ref.parts), item.span.sort_key)):
             path = tuple(part.text for part in item.ref.parts)
-            other = next((by_path[path[:end]] for end in range(1, len(path) + 1) if path[:end] in by_path), None)
+            other = touched_before.above(path)
             if other is None:
-                by_path[path] = item
+                touched_before.put(path, item)
                 yield item
                 continue
             same = len(other.ref.parts) == len(path)

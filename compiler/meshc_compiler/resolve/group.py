@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import assert_never
 
 from meshc_compiler.finding import Findings, did_you_mean, one_of
@@ -44,6 +44,7 @@ from meshc_lang.tree.policy import (
 from meshc_lang.tree.value import ListValue, Value
 
 _PROPERTIES = ("name", "namespace", "service-account")
+_MOST_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,6 @@ class GroupTable:
         self._findings = findings
         self._labels = {key for workload in workloads.values() for key, _ in workload.labels}
         self._members: dict[str, Members | None] = {}
-        self._open: list[GroupDecl] = []
 
     def resolve_all(self) -> None:
         """Work out every group, used or not, so that each error is found; tell of those that are empty."""
@@ -88,27 +88,47 @@ class GroupTable:
 
     def members(self, name: str) -> Members | None:
         """Return the members of a declared group; None if its definition has an error."""
-        if name in self._members:
-            return self._members[name]
+        if name not in self._members:
+            self._work_out(name)
+        return self._members.get(name)
+
+    def _work_out(self, name: str) -> None:
+        """Work out a group, and first those that it names: one by one, as groups may name each other in long rows."""
+        way: dict[str, tuple[GroupDecl, Iterator[str]]] = {}
+        self._go_on(way, name)
+        while way:
+            name, (declaration, inner) = next(reversed(way.items()))
+            for other in inner:
+                if other in way and other not in self._members:
+                    self._tell_circle([declaration for declaration, _ in way.values()], other)
+                elif other not in self._members:
+                    self._go_on(way, other)
+                    break
+            else:
+                del way[name]
+                members = self._expand(declaration.members)
+                self._members.setdefault(name, members)
+
+    def _go_on(self, way: dict[str, tuple[GroupDecl, Iterator[str]]], name: str) -> None:
         symbol = self._symbols.get(name)
-        if symbol is None or not isinstance(symbol.declaration, GroupDecl):
-            return None
-        declaration = symbol.declaration
-        if declaration in self._open:
-            circle = self._open[self._open.index(declaration) :]
-            way = " -> ".join(f"`{group.name}`" for group in [*circle, declaration])
-            related = tuple(Label(group.name.span, f"`{group.name}` is part of the circle") for group in circle[1:4])
-            message = f"the group `{name}` contains itself: {way}"
-            self._findings.add(
-                names.GROUP_CYCLE, message, declaration.name.span, related=related, subject=f"group {name}"
-            )
-            for group in circle:
-                self._members[group.name.text] = None
-            return None
-        self._open.append(declaration)
-        members = self._expand(declaration.members)
-        self._open.pop()
-        return self._members.setdefault(name, members)
+        if symbol is not None and isinstance(symbol.declaration, GroupDecl):
+            named = (peer.name.text for peer in _named_peers(symbol.declaration.members))
+            groups = [other for other in dict.fromkeys(named) if self._is_group(other)]
+            way[name] = (symbol.declaration, iter(groups))
+
+    def _is_group(self, name: str) -> bool:
+        symbol = self._symbols.get(name)
+        return symbol is not None and symbol.kind is SymbolKind.GROUP
+
+    def _tell_circle(self, way: list[GroupDecl], name: str) -> None:
+        first = next(number for number, group in enumerate(way) if group.name.text == name)
+        circle = way[first:]
+        message = f"the group `{name}` contains itself: {_round(circle)}"
+        related = tuple(Label(group.name.span, f"`{group.name}` is part of the circle") for group in circle[1:4])
+        span = circle[0].name.span
+        self._findings.add(names.GROUP_CYCLE, message, span, related=related, subject=f"group {name}")
+        for group in circle:
+            self._members[group.name.text] = None
 
     def spiffe_id(self, peer: SpiffePeer) -> SpiffeId | None:
         """Return the identity that is written in quotes; None, with a finding, if it is none of this mesh."""
@@ -259,3 +279,26 @@ def sum_of(parts: list[Members]) -> Members:
     for part in parts:
         total = total | part
     return total
+
+
+def _named_peers(expression: GroupExpression) -> Iterator[NamedPeer]:
+    """Yield the names in an expression, in the order in which they stand."""
+    match expression:
+        case NamedPeer(part=None):
+            yield expression
+        case GroupList():
+            for peer in expression.peers:
+                yield from _named_peers(peer)
+        case GroupUnion() | GroupDifference():
+            yield from _named_peers(expression.left)
+            yield from _named_peers(expression.right)
+        case _:
+            pass
+
+
+def _round(circle: list[GroupDecl]) -> str:
+    """Return the way round a circle; of a long one the beginning and the end."""
+    way = [f"`{group.name}`" for group in (*circle, circle[0])]
+    if len(way) > _MOST_SHOWN:
+        way = [*way[: _MOST_SHOWN - 2], "…", way[-1]]
+    return " -> ".join(way)

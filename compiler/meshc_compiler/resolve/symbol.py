@@ -12,8 +12,12 @@ from meshc_lang.diagnostic import Label
 from meshc_lang.record import dataclass
 from meshc_lang.request import PLAINTEXT
 from meshc_lang.source import Span
+from meshc_lang.suggestion import suggest
 from meshc_lang.tree.declaration import ExternalDecl, GroupDecl, JwtDecl, ServiceDecl
 from meshc_lang.tree.statement import AnyStatement
+
+MOST_COMPARED = 100
+"""Of how many unknown names those are looked for that may have been meant: where there are more, a file is missing."""
 
 RESERVED = ("any", "ingress", "mesh", PLAINTEXT)
 """Names that the language has taken."""
@@ -52,6 +56,8 @@ class SymbolTable:
         self._symbols = {symbol.name: symbol for symbol in symbols}
         self._refused = frozenset(refused)
         self._incomplete = incomplete
+        self._by_kind: dict[tuple[SymbolKind, ...], tuple[Symbol, ...]] = {}
+        self._nearest: dict[tuple[str, tuple[SymbolKind, ...]], tuple[str, ...]] = {}
 
     def get(self, name: str) -> Symbol | None:
         """Return the symbol of a name."""
@@ -68,15 +74,24 @@ class SymbolTable:
 
     def of_kind(self, *kinds: SymbolKind) -> tuple[Symbol, ...]:
         """Return the symbols of these kinds, sorted by name."""
-        return tuple(self._symbols[name] for name in sorted(self._symbols) if self._symbols[name].kind in kinds)
+        if kinds not in self._by_kind:
+            names = sorted(self._symbols)
+            self._by_kind[kinds] = tuple(self._symbols[name] for name in names if self._symbols[name].kind in kinds)
+        return self._by_kind[kinds]
+
+    def _near(self, name: str, kinds: tuple[SymbolKind, ...]) -> tuple[str, ...]:
+        """Return the names of these kinds that may have been meant; for so many unknown names and no more."""
+        key = (name, kinds)
+        if key not in self._nearest and len(self._nearest) < MOST_COMPARED:
+            self._nearest[key] = suggest(name, (other.name for other in self.of_kind(*kinds)))
+        return self._nearest.get(key, ())
 
     def resolve(self, name: str, span: Span, kinds: tuple[SymbolKind, ...], findings: Findings) -> Symbol | None:
         """Return the symbol that a reference means; None, with a finding, if there is none of these kinds."""
         symbol = self._symbols.get(name)
         if symbol is None:
             if not self.may_be_lost(name):
-                others = [other.name for other in self.of_kind(*kinds)]
-                help_line, fixes = did_you_mean(name, others, span)
+                help_line, fixes = did_you_mean(name, self._near(name, kinds), span)
                 if not help_line and SymbolKind.SERVICE in kinds:
                     help_line = f"declare it, for example by `service {name} {{ port: 8080/http }}`"
                 message = f"there is no {_either(kinds)} `{name}`"

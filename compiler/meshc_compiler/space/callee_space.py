@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
 from functools import cached_property
+from typing import TypeAlias
 
 from meshc_compiler.evaluate import NEVER_FORWARDED
 from meshc_compiler.ir.identity import SpiffeId
@@ -14,6 +15,9 @@ from meshc_compiler.ir.workload import MtlsMode, Protocol, ServicePort
 from meshc_compiler.space.caller_classes import CallerClasses, identities_asked, identities_in
 from meshc_compiler.space.request_space import Answer, Box, RequestSpace, Undecided, Witness, build_space, intersect
 from meshc_lang.request import PLAINTEXT, Request
+
+_Hull: TypeAlias = tuple[int, int, int]
+"""The callers, methods and paths that some of a rule's requests have."""
 
 
 class CalleeSpace:
@@ -39,6 +43,7 @@ class CalleeSpace:
         self.space: RequestSpace | None = build_space(matches, self.callers)
         self._by_effect = {effect: tuple(rule for rule in self.rules if rule.effect is effect) for effect in Effect}
         self._boxes: dict[str, tuple[Box, ...] | None] = {}
+        self._hulls: dict[Effect, tuple[tuple[Rule, _Hull], ...]] = {}
 
     def rule_boxes(self, rule: Rule) -> tuple[Box, ...] | None:
         """Return the requests that a rule matches; None where they are too many to tell apart."""
@@ -51,6 +56,21 @@ class CalleeSpace:
     def of_effect(self, effect: Effect) -> tuple[Rule, ...]:
         """Return the allows, or the denies."""
         return self._by_effect[effect]
+
+    def meeting(self, rule: Rule, effect: Effect) -> Iterator[Rule]:
+        """Yield the other allows, or denies, that may have a request in common with a rule."""
+        own = self.rule_boxes(rule)
+        callers, methods, paths = _hull(own)
+        for other, (those, some, others) in self._hulls_of(effect):
+            # Most rules of a service have no path in common: that is seen at once.
+            near = callers & those and methods & some and paths & others and other.id != rule.id
+            if near and self.overlap(own, self.rule_boxes(other)):
+                yield other
+
+    def _hulls_of(self, effect: Effect) -> tuple[tuple[Rule, _Hull], ...]:
+        if effect not in self._hulls:
+            self._hulls[effect] = tuple((rule, _hull(self.rule_boxes(rule))) for rule in self._by_effect[effect])
+        return self._hulls[effect]
 
     def union(self, rules: Iterable[Rule]) -> tuple[Box, ...] | None:
         """Return the requests that any of the rules matches."""
@@ -160,6 +180,18 @@ class CalleeSpace:
     def _name(self, identity: SpiffeId) -> str:
         workload = self._index.workloads_by_id.get(identity)
         return str(identity) if workload is None else workload.name
+
+
+def _hull(boxes: tuple[Box, ...] | None) -> _Hull:
+    """Return what a set lies in; everything, where it is too much to tell."""
+    if boxes is None:
+        return (-1, -1, -1)
+    callers = methods = paths = 0
+    for box in boxes:
+        callers |= box[0]
+        methods |= box[1]
+        paths |= box[2]
+    return (callers, methods, paths)
 
 
 def is_rpc(port: ServicePort, witness: Witness) -> bool:
