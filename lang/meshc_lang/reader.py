@@ -117,7 +117,7 @@ class Reader:
         self._meanings = dict.fromkeys(tables.kept, _KEPT) | dict.fromkeys(tables.ignored, _IGNORED) | _MEANINGS
         lexers = tuple(_Lexer(buckets, self._meanings) for buckets in tables.lexers)
         self._lexers = tuple(lexers[number] for number in tables.lexer_of)
-        self._kept = tables.kept
+        self._kept = frozenset(tables.kept)
         self._reductions = tuple(_reduction(row, builder) for row in tables.rules)
         self._builder: Builder = builder
 

@@ -52,13 +52,13 @@ def make_tables(grammar: str, starts: tuple[str, ...]) -> Tables:
     lark = Lark(grammar, parser="lalr", lexer="contextual", start=list(starts), _plugins=plugins)
     table: Any = lark.parser.parser.parser.parse_table
     contextual: Any = lark.parser.lexer
-    count = len(table.states)
+    numbers = _numbers(table, starts)
     rules: dict[Rule, int] = {}
     actions: list[dict[str, int]] = []
     gotos: list[dict[str, int]] = []
     lexers: dict[int, tuple[int, dict[str, AnyBucket]]] = {}
     lexer_of: list[int] = []
-    for state in range(count):
+    for state in numbers:
         row: dict[str, int] = {}
         goto: dict[str, int] = {}
         for name, (kind, argument) in sorted(table.states[state].items()):
@@ -66,9 +66,9 @@ def make_tables(grammar: str, starts: tuple[str, ...]) -> Tables:
             if kind.name == "Reduce":
                 row[symbol] = ~rules.setdefault(argument, len(rules))
             elif symbol.isupper() or symbol == "$END":
-                row[symbol] = argument
+                row[symbol] = numbers[argument]
             else:
-                goto[symbol] = argument
+                goto[symbol] = numbers[argument]
         actions.append(row)
         gotos.append(goto)
         lexer = contextual.lexers[state]
@@ -77,15 +77,28 @@ def make_tables(grammar: str, starts: tuple[str, ...]) -> Tables:
         lexer_of.append(lexers[id(lexer)][0])
     kept = {str(s.name) for rule in rules for s in rule.expansion if isinstance(s, Terminal) and not s.filter_out}
     return Tables(
-        starts={start: (table.start_states[start], table.end_states[start]) for start in starts},
+        starts={name: (numbers[table.start_states[name]], numbers[table.end_states[name]]) for name in starts},
         actions=tuple(actions),
         gotos=tuple(gotos),
         rules=tuple(_row(rule) for rule in rules),
         lexer_of=tuple(lexer_of),
         lexers=tuple(buckets for _, buckets in lexers.values()),
-        kept=frozenset(kept),
-        ignored=frozenset(str(name) for name in lark.ignore_tokens),
+        kept=tuple(sorted(kept)),
+        ignored=tuple(sorted(str(name) for name in lark.ignore_tokens)),
     )
+
+
+def _numbers(table: Any, starts: tuple[str, ...]) -> dict[int, int]:
+    """Number the states in the order in which they are reached: Lark's numbers differ from run to run."""
+    numbers: dict[int, int] = {}
+    todo = [table.start_states[name] for name in starts]
+    while todo:
+        state = todo.pop()
+        if state not in numbers:
+            numbers[state] = len(numbers)
+            actions = sorted(table.states[state].items(), key=lambda item: str(item[0]))
+            todo += [argument for _, (kind, argument) in actions if kind.name == "Shift"]
+    return numbers
 
 
 def _row(rule: Rule) -> RuleRow:

@@ -11,7 +11,7 @@ import marshal
 import os
 import sys
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from meshc_lang.grammar_cache import grammar_cache
 
@@ -31,7 +31,7 @@ AnyBucket: TypeAlias = str | tuple[str, dict[str, str] | None, str]
 """How to tell which terminal stands where a certain character does: the only mark that it can be; or an expression, the
 terminals of the words that it may match, and the terminal of all else, empty if the groups of the expression tell."""
 
-_FORMAT = 1
+_FORMAT = 2
 """Goes up with every change of what `table_maker` writes."""
 
 _HEAD = b"meshc tables\n"
@@ -49,9 +49,9 @@ class Tables(NamedTuple):
     rules: tuple[RuleRow, ...]
     lexer_of: tuple[int, ...]
     lexers: tuple[dict[str, AnyBucket], ...]
-    kept: frozenset[str]
+    kept: tuple[str, ...]
     """The terminals that some builder is given."""
-    ignored: frozenset[str]
+    ignored: tuple[str, ...]
     """The terminals that may stand anywhere and mean nothing."""
 
 
@@ -77,9 +77,18 @@ def load_tables() -> Tables:
 
 def packed(grammar: str, tables: Tables) -> bytes:
     """Return the bytes of a file that keeps tables."""
-    # Version 4 is what every Python from 3.4 on reads, so that one wheel serves them all.
-    content = marshal.dumps((_FORMAT, grammar, tuple(tables)), 4)
+    # Version 4 is what every Python from 3.4 on reads, so that one wheel serves them all. Strings are interned so that
+    # each is written once, in the same places whatever made the tables: the same grammar gives the same bytes.
+    content = marshal.dumps((_FORMAT, grammar, _interned(tuple(tables))), 4)
     return _HEAD + binascii.crc32(content).to_bytes(4, "big") + content
+
+
+def _interned(value: Any) -> Any:
+    if isinstance(value, str):
+        return sys.intern(value)
+    if isinstance(value, dict):
+        return {_interned(key): _interned(inner) for key, inner in value.items()}
+    return tuple(map(_interned, value)) if isinstance(value, tuple) else value
 
 
 def _places(*, writing: bool = False) -> Iterator[str]:

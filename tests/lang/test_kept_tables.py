@@ -56,6 +56,25 @@ def test_tables_are_kept_beside_the_grammar_where_python_keeps_bytecode(tmp_path
     assert not (tmp_path / "b" / "meshc" / "mesh.tables").exists()
 
 
+def test_the_same_grammar_gives_the_same_bytes() -> None:
+    script = (
+        "import sys; from meshc_lang.table_maker import make_tables as make; from meshc_lang.tables import *\n"
+        "from meshc_lang.tables import packed\n"
+        "sys.stdout.buffer.write(packed(grammar_text(), make(grammar_text(), GRAMMAR_STARTS)))"
+    )
+    made = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            check=True,
+            capture_output=True,
+            timeout=120,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(made) == 1
+
+
 def test_tables_of_another_grammar_are_not_used(tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(ROOT / "lang" / "meshc_lang", copy / "meshc_lang", ignore=shutil.ignore_patterns("__pycache__"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterable
 from functools import cache
 
@@ -12,7 +11,7 @@ from meshc_compiler.path import canonical_path
 from meshc_compiler.regex import Characters, Choice, Regex, Repeat, Sequence, Subject, compiled, parse_regex
 
 _VISIBLE = Subject.PATH.value.all
-_UNRESERVED = frozenset(string.ascii_letters + string.digits + "-._~")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ESCAPED = frozenset('"<>^`{|}')
 """What a canonical path holds only as an escape, besides what it never holds."""
 
@@ -48,8 +47,8 @@ def _canonical() -> tuple[Regex, Regex]:
 
 _SHAPES = {
     SegmentKind.ANY: _IN_SEGMENT,
-    SegmentKind.INT: Repeat(Characters(frozenset(string.digits)), 1, None),
-    SegmentKind.SLUG: Repeat(Characters(frozenset(string.ascii_lowercase + string.digits + "-")), 1, None),
+    SegmentKind.INT: Repeat(Characters(frozenset("0123456789")), 1, None),
+    SegmentKind.SLUG: Repeat(Characters(frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")), 1, None),
 }
 
 
