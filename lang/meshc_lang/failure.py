@@ -36,7 +36,8 @@ class Failure:
     could have followed the last token, which is `before` (its terminal `before_type`, both empty where a line begins).
     `before_end` is the offset at which it ends, line break or not. `keyword` begins the innermost statement, or is
     empty for a request by itself; `inside` tells that a brace of that statement is open. `pieces` are the tokens of
-    that statement, line breaks left out, and `base` is what their offsets count from.
+    that statement, line breaks left out, and `base` is what their offsets count from. `last` tells that the statement's
+    own text ended: what follows, if anything does, is another statement.
     """
 
     source: SourceText
@@ -50,6 +51,7 @@ class Failure:
     inside: bool
     pieces: tuple[Token, ...]
     base: int
+    last: bool = False
 
     @property
     def at_end(self) -> bool:
@@ -90,10 +92,19 @@ class Failure:
 
 
 def failure_at(
-    source: SourceText, base: int, offset: int, tokens: Sequence[Token], accepts: frozenset[str], keyword: str
+    source: SourceText,
+    base: int,
+    length: int,
+    offset: int,
+    tokens: Sequence[Token],
+    accepts: frozenset[str],
+    keyword: str,
 ) -> Failure:
-    """Describe a failure at `offset` of a text that stands at `base` and begins with `keyword`, behind these tokens."""
-    text, at = source.text, base + offset
+    """Describe a failure at `offset` of a text that stands at `base` and begins with `keyword`, behind these tokens.
+
+    What stands behind the `length` of the text is another's, and says nothing here.
+    """
+    text, at = source.text[: base + length], base + offset
     found = _OFFENDER.match(text, at)
     word = found[0] if found else ""
     if not word and text[at : at + 2] != "\r\n" and text[at : at + 1] != "\n":
@@ -114,6 +125,7 @@ def failure_at(
         inside=inside,
         pieces=pieces,
         base=base,
+        last=offset >= length,
     )
 
 

@@ -168,7 +168,7 @@ class _Reader:
             span = source.span(base + stop.offset, base + stop.offset + 1)
             message = "this nests deeper than any program needs"
             return Diagnostic(code=syntax.TOO_DEEP, message=message, primary=span)
-        return explain(failure_at(source, base, stop.offset, stop.tokens, stop.accepts, keyword))
+        return explain(failure_at(source, base, len(text), stop.offset, stop.tokens, stop.accepts, keyword))
 
 
 def _recover(reader: _Reader, source: SourceText) -> tuple[SourceFile, tuple[Diagnostic, ...]]:
