@@ -128,11 +128,9 @@ def _trailing_comma(failure: Failure) -> Diagnostic | None:
     line = failure.source.line(failure.source.position(first).line)
     if "\n" not in failure.source.text[comma.end : first] or not first < failure.span.start + (behind == 1):
         return None
-    if failure.last and behind == 1:
-        message = "a comma at the end of a line joins it to the next one"
-        return diagnostic(syntax.UNEXPECTED_TEXT, message, comma, fix("take the comma away", (comma, "")))
     lines = failure.inside and failure.keyword in ("route", "test") and failure.kind(behind - 1) != "COMMA"
-    if not (STATEMENT_LINE.match(line) or (lines and (failure.word == "->" or failure.word[:1] in ("/", "*", "~")))):
+    another = lines and (failure.word == "->" or failure.word[:1] in ("/", "*", "~"))
+    if not ((failure.last and behind == 1) or STATEMENT_LINE.match(line) or another):
         return None
     message = "a comma at the end of a line joins it to the next one"
     return diagnostic(syntax.UNEXPECTED_TEXT, message, comma, fix("take the comma away", (comma, "")))

@@ -45,6 +45,9 @@ from meshc_lang.tree.value import Integer, Value
 _Reached = list[tuple[str, ServicePort, tuple[RequestMatch, ...]]]
 _Reach = Callable[[CalleeEnd, LoweredMatcher], _Reached]
 
+_Meant = tuple[CallerEnd | None, CalleeEnd | None, list[tuple[CalleePorts, tuple[RequestMatch, ...], str]]]
+"""Both ends of a flow, and its requests by the ports on which they mean the same, with the words for each."""
+
 _MOST_ATTEMPTS = 10**9
 
 
@@ -78,55 +81,37 @@ class _Claims:
         self._origin = statement.span
 
     def never(self, claim: NeverClaim) -> tuple[Assertion, ...]:
-        caller, callee, ruled_out = self._flow(claim.flow, claim.grants, reaching)
+        if claim.chain:
+            return self._about_requests(NeverChain, "never", "->*", self._flow(claim.flow, claim.grants, reaching))
+        return self._about_requests(Never, "never", "->", self._flow(claim.flow, claim.grants, reaching))
+
+    def always(self, claim: AlwaysClaim) -> tuple[Assertion, ...]:
+        return self._about_requests(Always, "always", "->", self._flow(claim.flow, claim.grants, _shown))
+
+    def only(self, claim: OnlyClaim) -> tuple[Assertion, ...]:
+        flow = Flow(span=claim.caller.span.to(claim.callee.span), caller=claim.caller, callee=claim.callee)
+        meant = self._flow(flow, claim.grants, reaching)
+        if meant[0] is not None and meant[0].any:
+            # `only any` rules nothing out.
+            return ()
+        return self._about_requests(Only, "only", "->", meant)
+
+    def _about_requests(
+        self, kind: type[Never | NeverChain | Always | Only], word: str, arrow: str, meant: _Meant
+    ) -> tuple[Assertion, ...]:
+        caller, callee, seen = meant
         if caller is None or callee is None:
             return ()
-        kind = NeverChain if claim.chain else Never
-        arrow = "->*" if claim.chain else "->"
         return tuple(
             kind(
                 callers=self._caller_names(caller),
                 callees=callees,
                 matches=matches,
-                text=f"never {caller.text} {arrow} {words}",
+                text=f"{word} {caller.text} {arrow} {words}",
                 because=self._because,
                 origin=self._origin,
             )
-            for callees, matches, words in ruled_out
-        )
-
-    def always(self, claim: AlwaysClaim) -> tuple[Assertion, ...]:
-        caller, callee, granted = self._flow(claim.flow, claim.grants, _shown)
-        if caller is None or callee is None:
-            return ()
-        return tuple(
-            Always(
-                callers=self._caller_names(caller),
-                callees=callees,
-                matches=matches,
-                text=f"always {caller.text} -> {words}",
-                because=self._because,
-                origin=self._origin,
-            )
-            for callees, matches, words in granted
-        )
-
-    def only(self, claim: OnlyClaim) -> tuple[Assertion, ...]:
-        flow = Flow(span=claim.caller.span.to(claim.callee.span), caller=claim.caller, callee=claim.callee)
-        caller, callee, granted = self._flow(flow, claim.grants, reaching)
-        if caller is None or callee is None or caller.any:
-            # `only any` rules nothing out.
-            return ()
-        return tuple(
-            Only(
-                callers=self._caller_names(caller),
-                callees=callees,
-                matches=matches,
-                text=f"only {caller.text} -> {words}",
-                because=self._because,
-                origin=self._origin,
-            )
-            for callees, matches, words in granted
+            for callees, matches, words in seen
         )
 
     def every_edge(self, claim: EveryEdgeClaim) -> tuple[Assertion, ...]:
@@ -206,9 +191,7 @@ class _Claims:
 
     # ---- ends and grants
 
-    def _flow(
-        self, flow: Flow, grants: tuple[Grant, ...], reach: _Reach
-    ) -> tuple[CallerEnd | None, CalleeEnd | None, list[tuple[CalleePorts, tuple[RequestMatch, ...], str]]]:
+    def _flow(self, flow: Flow, grants: tuple[Grant, ...], reach: _Reach) -> _Meant:
         """Return both ends, and the grants by the ports on which they mean the same, with the words for each."""
         caller, callee = self._resolver.caller(flow.caller), self._resolver.callee(flow.callee)
         by_ports: dict[tuple[tuple[str, ServicePort], ...], list[RequestMatch]] = {}
