@@ -16,6 +16,9 @@ from meshc_compiler.space.caller_classes import CallerClasses, identities_asked,
 from meshc_compiler.space.request_space import Answer, Box, RequestSpace, Undecided, Witness, build_space, intersect
 from meshc_lang.request import PLAINTEXT, Request
 
+Region: TypeAlias = tuple[Box, ...] | None
+"""A set of requests to one port of a callee; None is one that was too much to tell. Only a space can read it."""
+
 _Hull: TypeAlias = tuple[int, int, int]
 """The callers, methods and paths that some of a rule's requests have."""
 
@@ -42,10 +45,10 @@ class CalleeSpace:
         self.callers = CallerClasses(named, plaintext=takes_plaintext)
         self.space: RequestSpace | None = build_space(matches, self.callers)
         self._by_effect = {effect: tuple(rule for rule in self.rules if rule.effect is effect) for effect in Effect}
-        self._boxes: dict[str, tuple[Box, ...] | None] = {}
+        self._boxes: dict[str, Region] = {}
         self._hulls: dict[Effect, tuple[tuple[Rule, _Hull], ...]] = {}
 
-    def rule_boxes(self, rule: Rule) -> tuple[Box, ...] | None:
+    def rule_boxes(self, rule: Rule) -> Region:
         """Return the requests that a rule matches; None where they are too many to tell apart."""
         if rule.id not in self._boxes:
             space = self.space
@@ -72,7 +75,7 @@ class CalleeSpace:
             self._hulls[effect] = tuple((rule, _hull(self.rule_boxes(rule))) for rule in self._by_effect[effect])
         return self._hulls[effect]
 
-    def union(self, rules: Iterable[Rule]) -> tuple[Box, ...] | None:
+    def union(self, rules: Iterable[Rule]) -> Region:
         """Return the requests that any of the rules matches."""
         boxes: list[Box] = []
         for rule in rules:
@@ -82,7 +85,7 @@ class CalleeSpace:
             boxes += own
         return tuple(boxes)
 
-    def requests_of(self, matches: Iterable[RequestMatch], callers: int) -> tuple[Box, ...] | None:
+    def requests_of(self, matches: Iterable[RequestMatch], callers: int) -> Region:
         """Return the requests of any of the matches by these callers; the matches must be among those of the space."""
         boxes: list[Box] = []
         for match in matches:
@@ -92,26 +95,26 @@ class CalleeSpace:
             boxes += own
         return tuple(boxes)
 
-    def left_over(self, boxes: tuple[Box, ...] | None, taken: tuple[Box, ...] | None) -> tuple[Box, ...] | None:
+    def left_over(self, boxes: Region, taken: Region) -> Region:
         """Return what is in the first set and not in the second; None where that is too much to tell."""
         if self.space is None or boxes is None or taken is None:
             return None
         return self.space.difference(boxes, taken)
 
-    def shared(self, left: tuple[Box, ...] | None, right: tuple[Box, ...] | None) -> tuple[Box, ...] | None:
+    def shared(self, left: Region, right: Region) -> Region:
         """Return what is in both sets."""
         if self.space is None or left is None or right is None:
             return None
         return self.space.intersection(left, right)
 
-    def overlap(self, left: tuple[Box, ...] | None, right: tuple[Box, ...] | None) -> bool:
+    def overlap(self, left: Region, right: Region) -> bool:
         """Tell whether two sets may have something in common."""
         if left is None or right is None:
             return True
         return any(intersect(a, b) is not None for a in left for b in right)
 
     @cached_property
-    def allowed(self) -> tuple[Box, ...] | None:
+    def allowed(self) -> Region:
         """The requests that are allowed: those of the allows without those of the denies and what nobody forwards."""
         allowed = self.left_over(self.union(self.of_effect(Effect.ALLOW)), self.union(self.of_effect(Effect.DENY)))
         if self.space is None or not self.port.protocol.is_http:
@@ -119,7 +122,7 @@ class CalleeSpace:
         refused = RequestMatch(methods=tuple(sorted(NEVER_FORWARDED)))
         return self.left_over(allowed, self.space.boxes(refused, self.everybody))
 
-    def example(self, boxes: tuple[Box, ...] | None) -> Answer:
+    def example(self, boxes: Region) -> Answer:
         """Return a request out of a set, or that there is none, or that it could not be decided."""
         return Undecided() if self.space is None else self.space.example(boxes)
 
@@ -182,7 +185,7 @@ class CalleeSpace:
         return str(identity) if workload is None else workload.name
 
 
-def _hull(boxes: tuple[Box, ...] | None) -> _Hull:
+def _hull(boxes: Region) -> _Hull:
     """Return what a set lies in; everything, where it is too much to tell."""
     if boxes is None:
         return (-1, -1, -1)
