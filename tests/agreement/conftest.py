@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.agreement_ports import Ports
 from support.agreement_stage import Stage, compiled, staged
+from support.loopback_ports import Ports, own_ports
 
 StageOf = Callable[..., AbstractContextManager[Stage]]
 
 
 @pytest.fixture(scope="session")
-def ports() -> Iterator[Ports]:
-    taken = Ports()
-    yield taken
-    taken.close()
+def ports() -> Ports:
+    return own_ports()
 
 
 @pytest.fixture(scope="module")

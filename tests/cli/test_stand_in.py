@@ -14,13 +14,12 @@ from typing import Any
 import pytest
 
 from meshc.local_mesh.stand_in import Tries, caller_of, delay_of
+from support.loopback_ports import own_ports
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number = int(probe.getsockname()[1])
+    number = own_ports().take()
     command = [sys.executable, "-m", "meshc.local_mesh.stand_in", "--service", "api", "--version", "v1"]
     child = subprocess.Popen([*command, "--port", str(number)], stdout=subprocess.DEVNULL)
     end = time.monotonic() + 20

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from meshc_runtime.snapshot import Address, AuthorizationRule, CertificateFiles, HeaderEquals, NotCondition, RateLimit
+from support.loopback_ports import own_ports
 from support.proxy_app import ScriptedApp, always, ok
 from support.proxy_authority import ProxyAuthority, spiffe_id
 from support.proxy_mesh import API_NAME, allow, callee, deny
@@ -276,8 +277,7 @@ def test_broken_chunks_end_the_call_to_the_app(door: Door) -> None:
 
 
 def test_app_that_is_down_is_503(door: Door, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = sock.getsockname()[1]
+    port = own_ports().take()
     web = door.identities["web"]
     with (
         RunningProxy(callee(door.authority.issue("api"), port), tmp_path) as proxy,

@@ -15,16 +15,12 @@ from typing import Any
 import pytest
 
 from meshc_runtime.snapshot import Address, Cluster, PlainTransport, Retry
+from support.loopback_ports import own_ports
 from support.proxy_app import ScriptedApp, SeenRequest, always, ok, receive, status
 from support.proxy_authority import ProxyAuthority
 from support.proxy_mesh import allow, caller, plain_cluster, route, service
 from support.proxy_process import RunningProxy
 from support.proxy_wire import CutShortError
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
 
 
 def retry(limit: int, *on: str, per_try: int | None = None, budget: float | None = None, minimum: int = 3) -> Retry:
@@ -57,7 +53,7 @@ class Outbound:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outbound]:
     folder: Path = tmp_path_factory.mktemp("outbound")
     authority = ProxyAuthority(folder / "certs")
-    dead = free_port()
+    dead = own_ports().take()
     with ScriptedApp() as app, ScriptedApp() as other:
         routes = [
             route("main", name="timeout", path="/timeout/**", timeout_ms=300),

@@ -30,9 +30,9 @@ from meshc_compiler.ir.workload import ServicePort, Workload
 from meshc_lang.diagnostic import has_errors
 from support.agreement_certificates import STRANGER, Certificates
 from support.agreement_client import Answer, exchange, head_of
-from support.agreement_ports import Ports
 from support.agreement_probe import Credential, Entrance, Observation, Probe
 from support.agreement_process import ProxyProcess, Voice, end_all
+from support.loopback_ports import Ports
 from support.recorder import ID_HEADER, SCRIPT_HEADER, Place, Recorder
 
 LOOPBACK: Final = "127.0.0.1"

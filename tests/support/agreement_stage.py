@@ -17,10 +17,10 @@ from support.agreement_certificates import Certificates
 from support.agreement_compare import Expected
 from support.agreement_expect import expectation
 from support.agreement_mesh import AgreementMesh
-from support.agreement_ports import Ports
 from support.agreement_probe import Probe
 from support.agreement_process import Voice
 from support.authority import Issued, TestAuthority
+from support.loopback_ports import Ports
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "tests" / "agreement" / "programs"

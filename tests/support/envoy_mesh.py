@@ -16,8 +16,9 @@ from meshc_compiler.ir.mesh import Mesh, MeshIndex
 from meshc_compiler.ir.slice import slice_of
 from support.authority import Issued, TestAuthority
 from support.echo_backend import EchoBackend
-from support.envoy_process import EnvoyProcess, FreePorts
+from support.envoy_process import EnvoyProcess
 from support.http_call import client_context
+from support.loopback_ports import own_ports
 
 LOOPBACK = "127.0.0.1"
 
@@ -42,7 +43,7 @@ class EnvoyMesh:
         self.index = MeshIndex(mesh)
         self.directory = directory
         self.authority = TestAuthority(directory / "certs", mesh.trust_domain)
-        self.ports = FreePorts()
+        self.ports = own_ports()
         self.backends: dict[tuple[str, int], EchoBackend] = {}
         self.sidecars: dict[str, EnvoyProcess] = {}
         self.listeners: dict[str, Listeners] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -37,24 +36,6 @@ def validate(config: Path) -> str:
         check=False,
     )
     return "" if result.returncode == 0 else result.stdout + result.stderr
-
-
-class FreePorts:
-    """Ports of loopback that nobody else listens on; held by a bound socket until they are given out."""
-
-    def __init__(self) -> None:
-        self._given: set[int] = set()
-
-    def take(self) -> int:
-        """Return a port that this object has not given out before."""
-        for _ in range(1000):
-            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-                sock.bind(("127.0.0.1", 0))
-                port = int(sock.getsockname()[1])
-            if port not in self._given:
-                self._given.add(port)
-                return port
-        raise OSError("no free port")
 
 
 class EnvoyProcess:

@@ -19,6 +19,7 @@ import pytest
 
 from meshc_backends.artifact import Emission
 from meshc_compiler.ir.mesh import MeshIndex
+from support.loopback_ports import own_ports
 
 Build = Callable[..., Emission]
 ENVOY = shutil.which("envoy", path=str(Path(sys.executable).parent)) or shutil.which("envoy")
@@ -169,14 +170,9 @@ def envoy_bootstrap(directory: Path, inbound: int, admin: int) -> dict[str, obje
     }
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def envoy(certs: Path, tmp_path: Path) -> Iterator[int]:
-    inbound, admin = free_port(), free_port()
+    inbound, admin = own_ports().take(), own_ports().take()
     (tmp_path / "envoy.json").write_text(json.dumps(envoy_bootstrap(certs / "api", inbound, admin)))
     command = [str(ENVOY), "-c", "envoy.json", "--disable-hot-restart", "--concurrency", "1", "-l", "error"]
     with (tmp_path / "envoy.log").open("wb") as log:

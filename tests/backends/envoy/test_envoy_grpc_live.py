@@ -15,9 +15,10 @@ from meshc_compiler.ir.route import Route
 from meshc_compiler.ir.workload import Protocol
 from support.echo_backend import EchoBackend
 from support.envoy_mesh import LOOPBACK, EnvoyMesh
-from support.envoy_process import EnvoyProcess, FreePorts
+from support.envoy_process import EnvoyProcess
 from support.http_call import Answer, call
 from support.ir_mesh import DOMAIN, allow, callers, http_port, limit, match, route_rule, service, settings, workload
+from support.loopback_ports import own_ports
 
 
 def address(port: int) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def application() -> Iterator[EchoBackend]:
 @pytest.fixture(scope="module")
 def mesh(tmp_path_factory: pytest.TempPathFactory, application: EchoBackend) -> Iterator[EnvoyMesh]:
     directory = tmp_path_factory.mktemp("mesh")
-    ports = FreePorts()
+    ports = own_ports()
     http2, readiness = ports.take(), ports.take()
     retry = settings(limit=2, on=("unavailable",), backoff_ms=(1, 1))
     value = Mesh(

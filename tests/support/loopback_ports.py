@@ -1,5 +1,8 @@
 """Port numbers for servers that other processes start: below the range from which the system takes its own.
 
+A number that the system once gave (by a bind to port 0) may be given again before the server listens on it, to another
+test or to a connection that goes out: so such numbers are never chosen for somebody else.
+
 Envoy binds with SO_REUSEPORT, so two that are given one port share it unseen. A block of numbers therefore belongs to
 one process, by a lock on a file, and each number is tried before it is given out.
 """
@@ -10,6 +13,7 @@ import fcntl
 import os
 import socket
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -56,3 +60,9 @@ class Ports:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+@cache
+def own_ports() -> Ports:
+    """Return the block that belongs to this process as long as it lives: each worker of a test run has its own."""
+    return Ports()
