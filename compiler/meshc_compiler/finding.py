@@ -101,3 +101,9 @@ def one_of(words: Iterable[str]) -> str:
     if len(names) > _MOST_LISTED:
         return ", ".join(names[:_MOST_LISTED]) + f" or {len(names) - _MOST_LISTED} others"
     return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def labels_at(spans: Iterable[Span | None], text: str) -> tuple[Label, ...]:
+    """Return a label for each place, in the order of the places."""
+    places = {span for span in spans if span is not None}
+    return tuple(Label(span, text) for span in sorted(places, key=lambda span: span.sort_key))

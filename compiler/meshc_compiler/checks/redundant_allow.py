@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from meshc_compiler.checks.dead_allow import is_dead
 from meshc_compiler.checks.deletion import delete_grant
 from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.finding import labels_at
 from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.space.callee_space import CalleeSpace
-from meshc_compiler.space.request_space import Nothing
+from meshc_compiler.space.cover import covering
 from meshc_lang.codes import authorization
 from meshc_lang.diagnostic import Applicability, Diagnostic, Label
 from meshc_lang.tree.statement import DenyDecl
@@ -32,27 +33,22 @@ def check_redundant_allows(subject: CheckSubject) -> Iterator[Diagnostic]:
         if any(cover is None for cover in covers):
             continue
         gone.update(rule.id for rule in rules)
-        spans = {rule.origin for cover in covers for rule in cover or () if rule.origin is not None}
         yield Diagnostic(
             code=authorization.REDUNDANT_ALLOW,
             message=f"other grants to `{rules[0].callee}` allow all that this one allows",
             primary=site.grant.span,
-            related=tuple(
-                Label(span, "allows it already") for span in sorted(spans, key=lambda span: span.sort_key)[:3]
-            ),
+            related=labels_at((rule.origin for cover in covers for rule in cover or ()), "allows it already"),
             fixes=(delete_grant(site, Applicability.SAFE),),
             subject=rules[0].id,
         )
 
 
 def _covering(space: CalleeSpace | None, rule: Rule, gone: set[str]) -> tuple[Rule, ...] | None:
-    """Return the other allows that together allow all that a rule does; None if that is not proved."""
+    """Return the other allows that are needed to allow all that a rule does; None if it is not proved that they do."""
     if space is None or is_dead(space, rule):
         return None
-    own = space.rule_boxes(rule)
-    others = [other for other in space.meeting(rule, Effect.ALLOW) if other.id not in gone]
+    others = tuple(other for other in space.meeting(rule, Effect.ALLOW) if other.id not in gone)
     if not others:
         return None
-    effective = space.left_over(own, space.union(space.of_effect(Effect.DENY)))
-    rest = space.left_over(effective, space.union(others))
-    return tuple(others) if isinstance(space.example(rest), Nothing) else None
+    effective = space.left_over(space.rule_boxes(rule), space.union(space.of_effect(Effect.DENY)))
+    return covering(space, effective, others)

@@ -6,19 +6,22 @@ import heapq
 from collections.abc import Mapping
 from dataclasses import replace
 
-from meshc_compiler.finding import Findings, delete
+from meshc_compiler.finding import Findings, delete, labels_at
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.mesh import INGRESS
 from meshc_compiler.ir.route import RouteRule
 from meshc_compiler.ir.workload import ServicePort
 from meshc_compiler.space.callee_space import is_rpc
 from meshc_compiler.space.caller_classes import CallerClasses, identities_asked
+from meshc_compiler.space.cover import minimal_cover
 from meshc_compiler.space.request_space import Box, Nothing, RequestSpace, Undecided, Witness, build_space
 from meshc_lang.codes import routing, units
 from meshc_lang.diagnostic import Applicability, Edit, Fix, Label
 from meshc_lang.request import Request
 from meshc_lang.source import Span
 from meshc_lang.tree.statement import RuleDecl
+
+Boxes = tuple[Box, ...]
 
 MOST_RULES = 1000
 """The most rules of one port's route: each pair of them is compared."""
@@ -287,18 +290,20 @@ class _Precedence:
             return
         if not winners:
             return
-        taken = [box for winner in winners for box in self._boxes[winner] or ()]
-        if isinstance(space.example(space.difference(own, taken)), Nothing):
-            spans = {self._declarations[winner].span for winner in winners}
+
+        def left_over(whole: Boxes, taken: Boxes) -> Boxes:
+            rest = space.difference(whole, taken)
+            return () if isinstance(space.example(rest), Nothing) else rest or whole
+
+        if left_over(own, tuple(box for winner in winners for box in self._boxes[winner] or ())) == ():
+            needed = minimal_cover(own, winners, lambda winner: self._boxes[winner] or (), left_over, ())
             self._findings.add(
                 routing.UNREACHABLE_ROUTE,
                 f"no request reaches this rule of `{self._service}`: others win over it for all that it matches",
                 _matched(declaration),
                 label="no request gets here",
                 fixes=(self._without(number),),
-                related=tuple(
-                    Label(span, "wins over it") for span in sorted(spans, key=lambda span: span.sort_key)[:3]
-                ),
+                related=labels_at((self._declarations[winner].span for winner in needed), "wins over it"),
                 subject=f"route {self._service}",
             )
 
