@@ -146,6 +146,39 @@ def find_text(wanted: Iterable[Regex], unwanted: Iterable[Regex], alphabet: froz
     return NoText.NONE
 
 
+def matched_together(trees: Iterable[Regex], unwanted: Iterable[Regex], alphabet: frozenset[str]) -> set[int] | None:
+    """Return which sets of expressions (bits, by their order) some text matches, and no others; None at the bound.
+
+    Only texts count that none of the unwanted matches.
+    """
+    ours = tuple(_automaton(tree) for tree in trees)
+    every = (*ours, *(_automaton(tree) for tree in dict.fromkeys(unwanted)))
+    letters = _letters(every, alphabet)
+    start = (1,) * len(every)
+    seen = {start}
+    level = [start]
+    found: set[int] = set()
+    while level:
+        following: list[tuple[int, ...]] = []
+        for states in level:
+            matched = sum(
+                1 << number
+                for number, (own, automaton) in enumerate(zip(states, every, strict=True))
+                if own & automaton.accepting
+            )
+            if not matched >> len(ours):
+                found.add(matched)
+            for letter in letters:
+                reached = tuple(automaton.step(own, letter) for own, automaton in zip(states, every, strict=True))
+                if reached not in seen:
+                    if len(seen) >= MOST_STATES:
+                        return None
+                    seen.add(reached)
+                    following.append(reached)
+        level = following
+    return found
+
+
 def _letters(automata: tuple[_Automaton, ...], alphabet: frozenset[str]) -> tuple[str, ...]:
     """Return one letter of each class of letters that no automaton tells apart, plain ones first."""
     classes: dict[tuple[int, ...], str] = {}

@@ -12,8 +12,8 @@ from meshc_compiler.ir.mesh import INGRESS, MeshIndex
 from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.ir.route import RouteRule
 from meshc_compiler.ir.setting import NOTHING_STATED, Settings
-from meshc_compiler.space.callee_space import CalleeSpace
-from meshc_compiler.space.request_space import Answer, Box, Nothing, Undecided, Witness
+from meshc_compiler.space.callee_space import CalleeSpace, Region
+from meshc_compiler.space.request_space import Answer, Nothing, Undecided, Witness
 from meshc_lang.record import dataclass, field
 from meshc_lang.request import PLAINTEXT, Request
 
@@ -206,9 +206,9 @@ class CallGraph:
             allowed = space.shared(allowed, space.requests_of((rule.match,), space.everybody))
             others = tuple(other for other in others if other.id in rule.yields_to)
         taken = space.requests_of((other.match for other in others), space.everybody)
-        return space.example(space.left_over(allowed, taken))
+        return space.escape(allowed, taken)
 
-    def _allowed(self, space: CalleeSpace, hop: Hop, matches: tuple[RequestMatch, ...]) -> tuple[Box, ...] | None:
+    def _allowed(self, space: CalleeSpace, hop: Hop, matches: tuple[RequestMatch, ...]) -> Region:
         identity = identity_of(self._index, hop.caller)
         if hop.caller == PLAINTEXT:
             mask = space.callers.plaintext

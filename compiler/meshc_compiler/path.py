@@ -91,6 +91,18 @@ def template_matches(template: PathTemplate, segments: tuple[str, ...]) -> bool:
     return len(segments) == len(template.segments)
 
 
+def segment_kinds(segment: str) -> frozenset[SegmentKind]:
+    """Return the kinds, besides literals and `**`, of template segments that accept a segment."""
+    kinds = {SegmentKind.ANY} if segment else set()
+    if _SLUG.match(segment) is not None:
+        kinds.add(SegmentKind.SLUG)
+        if _INT.match(segment) is not None:
+            kinds.add(SegmentKind.INT)
+    if len(segment) == 36 and _UUID.match(segment) is not None:
+        kinds.add(SegmentKind.UUID)
+    return frozenset(kinds)
+
+
 def segment_matches(wanted: Segment, segment: str) -> bool:
     """Tell whether one segment, which is not empty, is what the template's segment accepts."""
     match wanted.kind:

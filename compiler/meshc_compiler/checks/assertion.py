@@ -27,8 +27,8 @@ from meshc_compiler.ir.claim import (
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import MeshIndex
-from meshc_compiler.space.callee_space import CalleeSpace
-from meshc_compiler.space.request_space import Box, Nothing, Undecided, Witness
+from meshc_compiler.space.callee_space import CalleeSpace, Region
+from meshc_compiler.space.request_space import Nothing, Undecided, Witness
 from meshc_lang.codes import authorization
 from meshc_lang.diagnostic import Diagnostic, Label
 from meshc_lang.request import PLAINTEXT, Request
@@ -97,9 +97,7 @@ def _check_requests(subject: CheckSubject, claim: Never | Always | Only) -> Iter
         yield from undecided_assert(claim, f"at `{undecided[0]}`")
 
 
-def _breaches(
-    space: CalleeSpace, claim: Never | Always | Only, callers: Set[SpiffeId] | None
-) -> tuple[Box, ...] | None:
+def _breaches(space: CalleeSpace, claim: Never | Always | Only, callers: Set[SpiffeId] | None) -> Region:
     """Return the requests of which the contrary is true; callers of None stand for any identity."""
     if space.space is None:
         return None

@@ -7,7 +7,7 @@ from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.route import RouteRule
 from meshc_compiler.ir.workload import ServicePort
 from meshc_compiler.space.callee_space import CalleeSpace
-from meshc_compiler.space.request_space import Answer, Box, Undecided
+from meshc_compiler.space.request_space import Answer, Undecided
 
 
 def request_in_case(
@@ -32,14 +32,11 @@ def request_in_case(
     allowed = space.shared(space.allowed, space.space.boxes(asked, mask))
     if rule is not None:
         allowed = space.shared(allowed, space.space.boxes(rule.match, space.everybody))
-    taken: list[Box] = []
+    others: list[RequestMatch] = []
     for other in rules:
         if rule is None or other.id in rule.yields_to:
-            boxes = space.space.boxes(other.match, space.everybody)
-            if boxes is None:
-                return Undecided(), space
-            taken += boxes
-    return space.example(space.left_over(allowed, tuple(taken))), space
+            others.append(other.match)
+    return space.escape(allowed, space.requests_of(others, space.everybody)), space
 
 
 def _callers(subject: CheckSubject, space: CalleeSpace, caller: str | None, callee: str, port: int) -> int:

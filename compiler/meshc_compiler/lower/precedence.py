@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from meshc_compiler.finding import Findings, delete, labels_at
@@ -14,14 +14,12 @@ from meshc_compiler.ir.workload import ServicePort
 from meshc_compiler.space.callee_space import is_rpc
 from meshc_compiler.space.caller_classes import CallerClasses, identities_asked
 from meshc_compiler.space.cover import minimal_cover
-from meshc_compiler.space.request_space import Box, Nothing, RequestSpace, Undecided, Witness, build_space
+from meshc_compiler.space.request_space import Nothing, Region, RequestSpace, Undecided, Witness, build_space
 from meshc_lang.codes import routing, units
 from meshc_lang.diagnostic import Applicability, Edit, Fix, Label
 from meshc_lang.request import Request
 from meshc_lang.source import Span
 from meshc_lang.tree.statement import RuleDecl
-
-Boxes = tuple[Box, ...]
 
 MOST_RULES = 1000
 """The most rules of one port's route: each pair of them is compared."""
@@ -79,7 +77,7 @@ class _Precedence:
         self._winners: list[set[int]] = [set() for _ in rules]
         self._stated: set[tuple[int, int]] = set()
         self._space: RequestSpace | None = None
-        self._boxes: list[tuple[Box, ...] | None] = [None] * len(rules)
+        self._boxes: list[Region] = [None] * len(rules)
 
     def compare(self) -> None:
         """Work out who wins over whom, and tell of overlaps that nothing decides."""
@@ -117,8 +115,7 @@ class _Precedence:
             case Undecided():
                 open_pairs.append((left, right, False))
                 return
-        left_only = space.example(space.difference(a, b))
-        right_only = space.example(space.difference(b, a))
+        left_only, right_only = space.escape(a, b), space.escape(b, a)
         match left_only, right_only:
             case Nothing(), Witness():
                 self._winners[right].add(left)
@@ -129,15 +126,18 @@ class _Precedence:
             case _:
                 open_pairs.append((left, right, True))
 
+    def _union(self, rules: Iterable[int]) -> Region:
+        """Return the requests of some rules, as far as they are known."""
+        known = [region for number in sorted(rules) if (region := self._boxes[number]) is not None]
+        return () if self._space is None else self._space.union(known)
+
     def _tell_overlap(self, left: int, right: int, decided: bool) -> None:
         """Tell of a pair that overlaps, unless rules that win over one of the two take all they share."""
         space, a, b = self._space, self._boxes[left], self._boxes[right]
         answer: object = Undecided()
         if space is not None and a is not None and b is not None:
             shared = space.intersection(a, b)
-            better = [self._boxes[number] for number in sorted(self._winners[left] | self._winners[right])]
-            taken = [box for boxes in better if boxes is not None for box in boxes]
-            answer = space.example(space.difference(shared, taken))
+            answer = space.escape(shared, self._union(self._winners[left] | self._winners[right]))
         if isinstance(answer, Nothing):
             return
         first, second = self._declarations[left], self._declarations[right]
@@ -291,12 +291,13 @@ class _Precedence:
         if not winners:
             return
 
-        def left_over(whole: Boxes, taken: Boxes) -> Boxes:
+        def left_over(whole: Region, taken: Region) -> Region:
             rest = space.difference(whole, taken)
-            return () if isinstance(space.example(rest), Nothing) else rest or whole
+            return () if isinstance(space.example(rest), Nothing) else rest
 
-        if left_over(own, tuple(box for winner in winners for box in self._boxes[winner] or ())) == ():
-            needed = minimal_cover(own, winners, lambda winner: self._boxes[winner] or (), left_over, ())
+        if isinstance(space.escape(own, self._union(winners)), Nothing):
+            known = [winner for winner in winners if self._boxes[winner] is not None]
+            needed = minimal_cover(own, known, lambda winner: self._boxes[winner], left_over, ())
             self._findings.add(
                 routing.UNREACHABLE_ROUTE,
                 f"no request reaches this rule of `{self._service}`: others win over it for all that it matches",

@@ -13,11 +13,22 @@ from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.ir.workload import MtlsMode, Protocol, ServicePort
 from meshc_compiler.space.caller_classes import CallerClasses, identities_asked, identities_in
-from meshc_compiler.space.request_space import Answer, Box, RequestSpace, Undecided, Witness, build_space, intersect
+from meshc_compiler.space.diagram import Diagram
+from meshc_compiler.space.path_atoms import MOST_STATES
+from meshc_compiler.space.request_space import (
+    Answer,
+    Region,
+    RequestSpace,
+    Undecided,
+    Witness,
+    build_space,
+    intersect,
+)
 from meshc_lang.request import PLAINTEXT, Request
 
-Region: TypeAlias = tuple[Box, ...] | None
-"""A set of requests to one port of a callee; None is one that was too much to tell. Only a space can read it."""
+__all__ = ("CalleeSpace", "Region", "is_rpc")
+
+_NEVER_FORWARDED = RequestMatch(methods=tuple(sorted(NEVER_FORWARDED)))
 
 _Hull: TypeAlias = tuple[int, int, int]
 """The callers, methods and paths that some of a rule's requests have."""
@@ -62,69 +73,105 @@ class CalleeSpace:
 
     def meeting(self, rule: Rule, effect: Effect) -> Iterator[Rule]:
         """Yield the other allows, or denies, that may have a request in common with a rule."""
+        if not self._by_effect[effect]:
+            return
         own = self.rule_boxes(rule)
         callers, methods, paths = _hull(own)
         for other, (those, some, others) in self._hulls_of(effect):
             # Most rules of a service have no path in common: that is seen at once.
-            near = callers & those and methods & some and paths & others and other.id != rule.id
-            if near and self.overlap(own, self.rule_boxes(other)):
-                yield other
+            if paths & others and callers & those and methods & some and other is not rule and other.id != rule.id:
+                region = self.rule_boxes(other)
+                if self.overlap(own, region):
+                    yield other
 
     def _hulls_of(self, effect: Effect) -> tuple[tuple[Rule, _Hull], ...]:
         if effect not in self._hulls:
             self._hulls[effect] = tuple((rule, _hull(self.rule_boxes(rule))) for rule in self._by_effect[effect])
         return self._hulls[effect]
 
+    def has_paths_alone(self, rule: Rule) -> bool:
+        """Tell whether some requests of an allow have a path of which no other allow and no deny says anything.
+
+        That is seen without comparing rules one by one; of an allow with a condition it is not told.
+        """
+        own = self.rule_boxes(rule)
+        if own is None or isinstance(own, Diagram) or len(own) != 1 or own[0][3] or own[0][4]:
+            return False
+        return bool(own[0][2] & self._alone)
+
+    @cached_property
+    def _alone(self) -> int:
+        """The paths of exactly one allow and no deny."""
+        once = twice = 0
+        for _, (_, _, paths) in self._hulls_of(Effect.ALLOW):
+            twice |= once & paths
+            once |= paths
+        for _, (_, _, paths) in self._hulls_of(Effect.DENY):
+            twice |= paths
+        return once & ~twice
+
     def union(self, rules: Iterable[Rule]) -> Region:
         """Return the requests that any of the rules matches."""
-        boxes: list[Box] = []
-        for rule in rules:
-            own = self.rule_boxes(rule)
-            if own is None:
-                return None
-            boxes += own
-        return tuple(boxes)
+        return None if self.space is None else self.space.union(self.rule_boxes(rule) for rule in rules)
 
     def requests_of(self, matches: Iterable[RequestMatch], callers: int) -> Region:
         """Return the requests of any of the matches by these callers; the matches must be among those of the space."""
-        boxes: list[Box] = []
-        for match in matches:
-            own = None if self.space is None else self.space.boxes(match, callers)
-            if own is None:
-                return None
-            boxes += own
-        return tuple(boxes)
+        space = self.space
+        return None if space is None else space.union(space.boxes(match, callers) for match in matches)
 
-    def left_over(self, boxes: Region, taken: Region) -> Region:
+    def any_of(self, regions: Iterable[Region]) -> Region:
+        """Return what is in any of some sets."""
+        return None if self.space is None else self.space.union(regions)
+
+    def left_over(self, region: Region, taken: Region) -> Region:
         """Return what is in the first set and not in the second; None where that is too much to tell."""
-        if self.space is None or boxes is None or taken is None:
-            return None
-        return self.space.difference(boxes, taken)
+        return None if self.space is None else self.space.difference(region, taken)
 
     def shared(self, left: Region, right: Region) -> Region:
         """Return what is in both sets."""
-        if self.space is None or left is None or right is None:
-            return None
-        return self.space.intersection(left, right)
+        return None if self.space is None else self.space.intersection(left, right)
 
     def overlap(self, left: Region, right: Region) -> bool:
         """Tell whether two sets may have something in common."""
-        if left is None or right is None:
+        if left is None or right is None or isinstance(left, Diagram) or isinstance(right, Diagram):
             return True
         return any(intersect(a, b) is not None for a in left for b in right)
+
+    def escape(self, region: Region, taken: Region) -> Answer:
+        """Return a request that is in the first set and not in the second, or that there is none.
+
+        It is what `example(left_over(...))` says, and quicker: the search ends with the first such request.
+        """
+        return Undecided() if self.space is None else self.space.escape(region, taken)
+
+    def same(self, left: Region, right: Region) -> bool | None:
+        """Tell whether two sets have the same requests; None where it could not be decided."""
+        return None if self.space is None else self.space.same(left, right)
+
+    def callers_in(self, region: Region) -> int | None:
+        """Return the classes of callers of whom some request is in a set; None where it could not be decided."""
+        return None if self.space is None else self.space.callers_in(region)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why something about the port could not be decided, as half-sentences; empty as long as everything could."""
+        if self.space is None:
+            return (f"its paths take more than {MOST_STATES:,} states to tell apart",)
+        return self.space.doubts
 
     @cached_property
     def allowed(self) -> Region:
         """The requests that are allowed: those of the allows without those of the denies and what nobody forwards."""
-        allowed = self.left_over(self.union(self.of_effect(Effect.ALLOW)), self.union(self.of_effect(Effect.DENY)))
-        if self.space is None or not self.port.protocol.is_http:
-            return allowed
-        refused = RequestMatch(methods=tuple(sorted(NEVER_FORWARDED)))
-        return self.left_over(allowed, self.space.boxes(refused, self.everybody))
+        if self.space is None:
+            return None
+        taken = self.union(self.of_effect(Effect.DENY))
+        if self.port.protocol.is_http:
+            taken = self.space.union((taken, self.space.boxes(_NEVER_FORWARDED, self.everybody)))
+        return self.left_over(self.union(self.of_effect(Effect.ALLOW)), taken)
 
-    def example(self, boxes: Region) -> Answer:
+    def example(self, region: Region) -> Answer:
         """Return a request out of a set, or that there is none, or that it could not be decided."""
-        return Undecided() if self.space is None else self.space.example(boxes)
+        return Undecided() if self.space is None else self.space.example(region)
 
     # ---- callers
 
@@ -185,12 +232,14 @@ class CalleeSpace:
         return str(identity) if workload is None else workload.name
 
 
-def _hull(boxes: Region) -> _Hull:
+def _hull(region: Region) -> _Hull:
     """Return what a set lies in; everything, where it is too much to tell."""
-    if boxes is None:
+    if region is None or isinstance(region, Diagram):
         return (-1, -1, -1)
+    if len(region) == 1:
+        return region[0][:3]
     callers = methods = paths = 0
-    for box in boxes:
+    for box in region:
         callers |= box[0]
         methods |= box[1]
         paths |= box[2]

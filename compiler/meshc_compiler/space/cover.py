@@ -50,6 +50,6 @@ def covering(space: CalleeSpace, wanted: Region, candidates: Sequence[Rule]) -> 
         # What is left may be boxes that no request is in: that is nothing, too.
         return () if rest is not None and isinstance(space.example(rest), Nothing) else rest
 
-    if left_over(wanted, space.union(candidates)) != ():
+    if not isinstance(space.escape(wanted, space.union(candidates)), Nothing):
         return None
     return minimal_cover(wanted, candidates, space.rule_boxes, left_over, ())

@@ -9,10 +9,11 @@ expression, not by others, and none of the texts ruled out. Whether there is suc
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
 from itertools import count
 from typing import TypeAlias, assert_never
 
-from meshc_compiler.automaton import MOST_GIVEN_UP, NoText, find_text, one_of_texts
+from meshc_compiler.automaton import MOST_GIVEN_UP, MOST_STATES, NoText, find_text, matched_together, one_of_texts
 from meshc_compiler.ir.condition import Question, questions
 from meshc_compiler.ir.match import (
     AttributeKind,
@@ -27,6 +28,7 @@ from meshc_compiler.ir.match import (
     RequestMatch,
 )
 from meshc_compiler.regex import BEYOND, Characters, Choice, Regex, Repeat, Sequence, Subject, compiled, value_matches
+from meshc_compiler.space.diagram import FULL, Diagrams
 from meshc_lang.record import dataclass, field
 
 HEADER = "header"
@@ -96,6 +98,9 @@ class Literals:
         self._bits = 0
         self._known: dict[tuple[int, int, int], list[str] | NoText] = {}
         self._given_up = 0
+        self._doubtful: dict[str, None] = {}
+        self.is_exact = True
+        """Whether diagrams know all that follows from answers; set when there are any."""
         for match in matches:
             if isinstance(match.path, PathRegex) and match.path.pattern not in self.path_patterns:
                 self.path_patterns[match.path.pattern] = self._new_bit()
@@ -167,6 +172,36 @@ class Literals:
             none |= self.down[bit]
         return [(0, none)]
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why it was not found out of some values whether there are any."""
+        if not self._doubtful:
+            return ()
+        what = ", ".join(f'`~ "{pattern}"`' for pattern in self._doubtful)
+        return (f"to find a value for {what} takes automata of more than {MOST_STATES:,} states",)
+
+    # ---- what answers go together
+
+    @property
+    def order(self) -> dict[int, int]:
+        """The places of the questions (by their bits' numbers) in a diagram: those about one thing stand together."""
+        bits = list(self.path_patterns.values())
+        for attribute in self._attributes.values():
+            bits += [attribute.present, *attribute.patterns.values(), *attribute.values.values()]
+        return {bit.bit_length() - 1: place for place, bit in enumerate(bits)}
+
+    def consistent(self, diagrams: Diagrams) -> int:
+        """Return the answers that some request gives, as far as it is known: about paths, any.
+
+        Of an attribute whose expressions grow beyond the bound of automata only the simple consequences are known.
+        """
+        node = FULL
+        for (kind, _), attribute in self._attributes.items():
+            own, exact = _consistent(kind, attribute, diagrams)
+            node = diagrams.both_literals(node, own)
+            self.is_exact &= exact
+        return node
+
     # ---- what a request may bear that answers as a box does
 
     def shown(self, pos: int, neg: int) -> Shown | NoText:
@@ -191,7 +226,11 @@ class Literals:
         key = (attribute.present, pos & own, neg & own)
         if key not in self._known:
             values = NoText.UNKNOWN if self._given_up >= MOST_GIVEN_UP else _values(kind, attribute, pos, neg)
-            self._given_up += values is NoText.UNKNOWN
+            if values is NoText.UNKNOWN:
+                self._given_up += 1
+                self._doubtful.update(
+                    (pattern, None) for pattern, bit in attribute.patterns.items() if bit & (pos | neg)
+                )
             self._known[key] = values
         return self._known[key]
 
@@ -206,6 +245,40 @@ def _key(question: Question) -> tuple[str, str]:
             raise ValueError("who calls is not what a request bears")
         case _:
             assert_never(question)
+
+
+def _consistent(kind: str, attribute: _Attribute, diagrams: Diagrams) -> tuple[int, bool]:
+    """Return the answers about one attribute that go together, and whether all the others are known to contradict.
+
+    A value that is there makes it present, and true the expressions that match it. The other way round, an expression
+    holds because of a value that is asked for, or of some other text; that matches none of those that do not hold.
+    """
+    present, patterns = attribute.present, attribute.patterns
+    matched = {value: [bit for one, bit in patterns.items() if value_matches(one, value)] for value in attribute.values}
+    parts = []
+    for value, bit in attribute.values.items():
+        implied = present
+        for pattern in matched[value]:
+            implied |= pattern
+        parts.append(diagrams.any_of((diagrams.cube(0, bit), diagrams.cube(implied, 0))))
+    parts += [diagrams.any_of((diagrams.cube(0, bit), diagrams.cube(present, 0))) for bit in patterns.values()]
+    exact = True
+    if patterns:
+        trees = [compiled(pattern, Subject.VALUE) for pattern in patterns]
+        excluded = [one_of_texts(attribute.values)] if attribute.values else []
+        texts = matched_together(trees, excluded, _POSSIBLE[kind])
+        exact = texts is not None
+        if texts is not None:
+            bits = list(patterns.values())
+            others = [sum(bit for at, bit in enumerate(bits) if text >> at & 1) for text in sorted(texts)]
+            for bit in bits:
+                because = [diagrams.cube(other, 0) for other in others if other & bit]
+                because += [diagrams.cube(attribute.values[value], 0) for value in matched if bit in matched[value]]
+                parts.append(diagrams.any_of((diagrams.cube(0, bit), *because)))
+            because = [diagrams.cube(other, 0) for other in others]
+            because += [diagrams.cube(bit, 0) for bit in attribute.values.values()]
+            parts.append(diagrams.any_of((diagrams.cube(0, present), *because)))
+    return reduce(diagrams.both_literals, parts, FULL), exact
 
 
 def _values(kind: str, attribute: _Attribute, pos: int, neg: int) -> list[str] | NoText:

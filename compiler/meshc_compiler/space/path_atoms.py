@@ -2,53 +2,132 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
-from typing import TypeAlias
+from collections.abc import Container, Iterable
 
-from meshc_compiler.ir.match import PathTemplate, Segment, SegmentKind
-from meshc_compiler.path import path_segments, segment_matches, template_matches
-from meshc_lang.record import dataclass
+from meshc_compiler.ir.match import PathTemplate, SegmentKind
+from meshc_compiler.path import path_segments, segment_kinds
 
 MOST_STATES = 20_000
 """The most states of the construction; laminar sets need one a segment, crossing `*` and literals many more."""
 
-_REPRESENTATIVES = (
-    "x",
-    "7",
-    "X",
-    "00000000-0000-4000-8000-000000000000",
-    "AAAAAAAA-0000-4000-8000-000000000000",
+_UUID = "00000000-0000-4000-8000-000000000000"
+_REPRESENTATIVES = tuple(
+    (text, segment_kinds(text)) for text in ("x", "7", "X", _UUID, "AAAAAAAA-0000-4000-8000-000000000000")
 )
 """One segment for each combination of classes that a segment can be in: any is, some are `int`, `uuid` or `slug`."""
 
-_State: TypeAlias = tuple[tuple[int, int], ...]
-"""Where the templates are in their segments, those that are still possible: (template, position), sorted."""
+_State = tuple[int, ...]
+"""The nodes of the tree of templates that a path leads to, sorted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tree:
+    """Templates as a tree: those that begin alike share a way from its root. Nodes are numbers."""
+
+    def __init__(self) -> None:
+        self.literals: list[dict[str, int]] = [{}]
+        self.kinds: list[dict[SegmentKind, int]] = [{}]
+        self.rests: list[int] = [-1]
+        """Where `**` leads from a node: to a node that stays where it is, whatever comes."""
+        self.ended: list[int] = [0]
+        """The templates that end at a node, as bits."""
+        self.staying: set[int] = set()
+
+    def _new(self) -> int:
+        self.literals.append({})
+        self.kinds.append({})
+        self.rests.append(-1)
+        self.ended.append(0)
+        return len(self.ended) - 1
+
+    def end_of(self, template: PathTemplate, *, grow: bool) -> int:
+        """Return the node at which a template ends; -1 if there is none and the tree is not to grow."""
+        node = 0
+        for segment in template.segments:
+            kind = segment.kind
+            if kind is SegmentKind.LITERAL:
+                following = self.literals[node].get(segment.literal, -1)
+                if following < 0:
+                    if not grow:
+                        return -1
+                    following = self.literals[node][segment.literal] = self._new()
+            elif kind is SegmentKind.REST:
+                following = self.rests[node]
+                if following < 0:
+                    if not grow:
+                        return -1
+                    following = self.rests[node] = self._new()
+                    self.staying.add(following)
+            else:
+                following = self.kinds[node].get(kind, -1)
+                if following < 0:
+                    if not grow:
+                        return -1
+                    following = self.kinds[node][kind] = self._new()
+            node = following
+        return node
+
+    def settled(self, nodes: list[int]) -> _State:
+        """Return a state: the nodes, and those that `**` reaches from them without a segment."""
+        rests = self.rests
+        more = [rests[node] for node in nodes if rests[node] >= 0]
+        if not more and len(nodes) < 2:
+            return tuple(nodes)
+        return tuple(sorted({*nodes, *more}))
+
+    def after(self, state: _State, segment: str) -> _State:
+        """Return the state that one more segment leads to."""
+        nodes = [node for node in state if node in self.staying]
+        kinds = segment_kinds(segment)
+        for node in state:
+            literal = self.literals[node].get(segment)
+            if literal is not None:
+                nodes.append(literal)
+            nodes += [following for kind, following in self.kinds[node].items() if kind in kinds]
+        return self.settled(nodes)
+
+
 class PathAtoms:
     """The atoms: two paths are in one atom when the same templates match them.
 
-    Sets of atoms are bit masks. `masks` has the set of each template; `witnesses` a canonical path of each atom.
+    Sets of atoms are bit masks; `witnesses` has a canonical path of each atom.
     """
 
-    templates: tuple[PathTemplate, ...]
-    masks: dict[PathTemplate, int]
-    witnesses: tuple[str, ...]
-    atom_by_signature: dict[frozenset[int], int]
+    def __init__(self, tree: _Tree, templates: tuple[PathTemplate, ...], atoms: dict[int, int], paths: list[str]):
+        self._tree = tree
+        self._atoms = atoms
+        self._ends: dict[int, int] = {}
+        self.templates = templates
+        self.witnesses = tuple(paths)
+        self.everything = (1 << len(paths)) - 1
+        masks = [0] * len(templates)
+        for signature, atom in atoms.items():
+            bit = 1 << atom
+            while signature:
+                lowest = signature & -signature
+                masks[lowest.bit_length() - 1] |= bit
+                signature ^= lowest
+        for number, template in enumerate(templates):
+            self._ends[tree.end_of(template, grow=False)] = masks[number]
 
     @property
-    def everything(self) -> int:
-        """The set of all paths."""
-        return (1 << len(self.witnesses)) - 1
+    def masks(self) -> dict[PathTemplate, int]:
+        """The set of each template."""
+        return {template: self.mask(template) for template in self.templates}
+
+    def mask(self, template: PathTemplate) -> int:
+        """Return the set of a template, which must be among those of the atoms."""
+        return self._ends[self._tree.end_of(template, grow=False)]
 
     def atom_of(self, canonical: str) -> int:
         """Return the atom (a number) that a canonical path is in."""
-        segments = path_segments(canonical)
-        signature = frozenset(
-            number for number, template in enumerate(self.templates) if template_matches(template, segments)
-        )
-        return self.atom_by_signature[signature]
+        state = self._tree.settled([0])
+        for segment in path_segments(canonical):
+            # An empty segment is in the middle of no canonical path.
+            state = self._tree.after(state, segment)
+        signature = 0
+        for node in state:
+            signature |= self._tree.ended[node]
+        return self._atoms[signature]
 
 
 def split_paths(templates: Iterable[PathTemplate]) -> PathAtoms | None:
@@ -58,72 +137,77 @@ def split_paths(templates: Iterable[PathTemplate]) -> PathAtoms | None:
     template mentions there, or a representative of a combination of classes. The templates that accept in a state are
     the signature of its paths. The search goes by length, so that witnesses are short.
     """
-    ordered = tuple(dict.fromkeys(templates))
-    pieces = [template.segments for template in ordered]
-    start: _State = tuple((number, 0) for number in range(len(ordered)))
+    tree = _Tree()
+    distinct: list[PathTemplate] = []
+    for template in templates:
+        end = tree.end_of(template, grow=True)
+        if not tree.ended[end]:
+            tree.ended[end] = 1 << len(distinct)
+            distinct.append(template)
+    ended = tree.ended
+    start = tree.settled([0])
     witness = {start: ""}
-    atoms: dict[frozenset[int], int] = {}
+    atoms: dict[int, int] = {}
     witnesses: list[str] = []
     level = [start]
     while level:
         following: list[_State] = []
         for state in level:
             path = witness[state]
-            signature = frozenset(number for number, at in state if _accepts(pieces[number], at))
+            signature = 0
+            for node in state:
+                signature |= ended[node]
             if signature not in atoms:
                 atoms[signature] = len(witnesses)
                 witnesses.append(path or "/")
-            for segment, reached in _transitions(state, pieces):
+            for segment, reached in _transitions(tree, state):
                 if reached not in witness:
                     witness[reached] = f"{path}/{segment}"
                     following.append(reached)
                     if len(witness) > MOST_STATES:
                         return None
         level = following
-    masks = dict.fromkeys(ordered, 0)
-    for signature, atom in atoms.items():
-        for number in signature:
-            masks[ordered[number]] |= 1 << atom
-    return PathAtoms(templates=ordered, masks=masks, witnesses=tuple(witnesses), atom_by_signature=atoms)
+    return PathAtoms(tree, tuple(distinct), atoms, witnesses)
 
 
-def _accepts(segments: tuple[Segment, ...], at: int) -> bool:
-    return at == len(segments) or segments[at].kind is SegmentKind.REST
-
-
-def _transitions(state: _State, pieces: list[tuple[Segment, ...]]) -> Iterator[tuple[str, _State]]:
-    """Yield one segment for each class of segments that the templates tell apart here, with the state it leads to."""
-    always: list[tuple[int, int]] = []
-    literals: dict[str, list[tuple[int, int]]] = {}
-    classes: dict[SegmentKind, list[tuple[int, int]]] = {}
-    for number, at in state:
-        if at == len(pieces[number]):
+def _transitions(tree: _Tree, state: _State) -> list[tuple[str, _State]]:
+    """Return one segment for each class of segments that the templates tell apart here, with the state it leads to."""
+    always: list[int] = []
+    literals: dict[str, list[int]] = {}
+    classes: dict[SegmentKind, list[int]] = {}
+    for node in state:
+        if node in tree.staying:
+            always.append(node)
             continue
-        segment = pieces[number][at]
-        match segment.kind:
-            case SegmentKind.REST:
-                always.append((number, at))
-            case SegmentKind.ANY:
-                always.append((number, at + 1))
-            case SegmentKind.LITERAL:
-                literals.setdefault(segment.literal, []).append((number, at + 1))
-            case kind:
-                classes.setdefault(kind, []).append((number, at + 1))
-    for literal, after in literals.items():
-        reached = always + after
-        for kind, those in classes.items():
-            if segment_matches(Segment(kind), literal):
-                reached += those
-        yield literal, tuple(sorted(reached))
-    combinations: set[tuple[bool, ...]] = set()
-    for representative in _REPRESENTATIVES if classes else _REPRESENTATIVES[:1]:
-        combination = tuple(segment_matches(Segment(kind), representative) for kind in classes)
-        if combination not in combinations:
-            combinations.add(combination)
-            reached = always.copy()
-            for those, inside in zip(classes.values(), combination, strict=True):
-                reached += those if inside else ()
-            yield _unmentioned(representative, literals), tuple(sorted(reached))
+        for literal, after in tree.literals[node].items():
+            literals.setdefault(literal, []).append(after)
+        for kind, after in tree.kinds[node].items():
+            if kind is SegmentKind.ANY:
+                always.append(after)
+            else:
+                classes.setdefault(kind, []).append(after)
+    found: list[tuple[str, _State]] = []
+    for literal, reached in literals.items():
+        reached += always
+        if classes:
+            kinds = segment_kinds(literal)
+            for kind, those in classes.items():
+                if kind in kinds:
+                    reached += those
+        found.append((literal, tree.settled(reached)))
+    if not classes:
+        found.append((_unmentioned("x", literals), tree.settled(always)))
+        return found
+    combinations: set[frozenset[SegmentKind]] = set()
+    for representative, kinds in _REPRESENTATIVES:
+        inside = kinds.intersection(classes)
+        if inside not in combinations:
+            combinations.add(inside)
+            nodes = always.copy()
+            for kind in inside:
+                nodes += classes[kind]
+            found.append((_unmentioned(representative, literals), tree.settled(nodes)))
+    return found
 
 
 def _unmentioned(representative: str, literals: Container[str]) -> str:

@@ -5,85 +5,64 @@ decided exactly, and each set that is not empty has a request to show for it. Re
 atoms. Each is a variable of its own, true or false of a path or of some value. That keeps "empty" and "covered" sound
 (what is empty for all values of the variables is empty); whether a box has any request at all is decided by automata,
 and left open only beyond their bound.
+
+Few boxes are a tuple. Many become a decision diagram (`meshc_compiler.space.diagram`), which is another way to write
+the same set; whoever works with regions need not know which it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
-from itertools import islice
+from collections.abc import Callable, Iterable
+from functools import reduce
 from typing import TypeAlias
 
-from meshc_compiler.automaton import MOST_GIVEN_UP, NoText
-from meshc_compiler.ir.match import (
-    AllOf,
-    AnyOf,
-    CallerIn,
-    Condition,
-    Not,
-    PathRegex,
-    PathTemplate,
-    RequestMatch,
-    Segment,
-    SegmentKind,
-)
-from meshc_compiler.path import canonical_path
-from meshc_compiler.regex import compiled, cover, full_match, samples
+from meshc_compiler.automaton import MOST_STATES, NoText
+from meshc_compiler.ir.match import AllOf, AnyOf, CallerIn, Condition, Not, PathRegex, PathTemplate, RequestMatch
+from meshc_compiler.space.answer import Answer, Nothing, Undecided, Witness
 from meshc_compiler.space.caller_classes import CallerClasses, identities_asked
+from meshc_compiler.space.diagram import EMPTY, MOST_NODES, Box, Diagram, Diagrams, TooManyNodesError
 from meshc_compiler.space.literals import Literals
 from meshc_compiler.space.path_atoms import PathAtoms, split_paths
-from meshc_compiler.space.path_language import find_path
-from meshc_lang.record import dataclass
+from meshc_compiler.space.path_search import PathSearch, covering_templates, pattern_text
 
-Box: TypeAlias = tuple[int, int, int, int, int]
-"""Callers, methods, paths (masks, none is zero), literals that hold, literals that do not (both closed)."""
+__all__ = (
+    "Answer",
+    "Box",
+    "Diagram",
+    "Nothing",
+    "Region",
+    "RequestSpace",
+    "Undecided",
+    "Witness",
+    "build_space",
+    "intersect",
+)
+
+Region: TypeAlias = tuple[Box, ...] | Diagram | None
+"""A set of requests; None is one that was too much to tell. Only its space can read it."""
 
 _Cube: TypeAlias = tuple[int, int, int]
-"""One alternative of a condition: callers, literals that hold, literals that do not."""
+"""One alternative of a condition: callers, literals that hold, literals that do not (both closed)."""
 
 MOST_CUBES = 256
-"""The most alternatives into which a condition may unfold."""
+"""The most alternatives into which a condition unfolds as boxes; one with more becomes a diagram."""
 
-MOST_BOXES = 4096
-"""The most boxes of a difference."""
+MOST_BOXES = 256
+"""The most boxes of a difference or intersection; beyond, it becomes a diagram."""
+
+_MOST_STEPS = 8192
+"""The most pieces that boxes are cut into on the way to a difference."""
+
+_MOST_SHOWN = 2048
+"""The most boxes of a diagram in which a request is looked for, one after the other."""
 
 _METHODS = ("GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+_METHOD_BITS = {method: 1 << number for number, method in enumerate(_METHODS)}
 _OTHER_METHODS = ("PURGE", "REPORT", "SEARCH", "LINK")
-_SAMPLES = 24
-_ATOM_SAMPLES = 64
-_MOST_CANDIDATES = 256
-_MOST_ATOMS = 64
-_MOST_TEMPLATES = 48
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Witness:
-    """A request out of a set. `caller` is the number of a caller's bit; `query` is written as behind the `?`."""
-
-    caller: int
-    method: str
-    path: str
-    query: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
-    claims: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """The set is empty: proved."""
-
-
-@dataclass(frozen=True, slots=True)
-class Undecided:
-    """Neither a proof nor a witness was found."""
-
-
-Answer: TypeAlias = Witness | Nothing | Undecided
-"""Whether a set holds any request."""
 
 
 class RequestSpace:
-    """The atoms of some matches. Only these matches can be made into boxes of the space.
+    """The atoms of some matches. Only these matches can be made into sets of the space.
 
     `callers` must name every identity that a condition `from` of the matches names.
     """
@@ -91,55 +70,74 @@ class RequestSpace:
     def __init__(self, atoms: PathAtoms, matches: tuple[RequestMatch, ...], callers: CallerClasses) -> None:
         self._atoms = atoms
         self._callers = callers
-        mentioned = {method for match in matches for method in match.methods}
-        others = next(name for name in _OTHER_METHODS if name not in mentioned)
-        self._methods = (*_METHODS, *sorted(mentioned.difference(_METHODS)), others)
-        self._method_bits = {method: 1 << number for number, method in enumerate(self._methods)}
+        self._methods, self._method_bits = _methods_of(matches)
         self._all_methods = (1 << len(self._methods)) - 1
         self._literals = Literals(matches)
-        self._matched: dict[tuple[str, str], bool] = {}
-        self._given_up = 0
-        self._paths: dict[tuple[int, int, int], str | NoText] = {}
-        self._cubes: dict[RequestMatch, tuple[_Cube, ...] | None] = {}
+        self._search = PathSearch(atoms, self._literals.path_patterns)
+        self._known: dict[tuple[int, int | None], Region] = {}
+        self._kept: list[RequestMatch] = []
+        self._cubes: dict[int, tuple[_Cube, ...] | None] = {}
+        self._diagrams: Diagrams | None = None
+        self._consistent = EMPTY
+        self._roots: dict[tuple[Box, ...], int] = {}
+        self._overflows: dict[str, None] = {}
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why something could not be decided, as half-sentences; empty as long as everything could."""
+        found = [*self._overflows, *self._literals.doubts]
+        if self._search.doubtful:
+            what = pattern_text(self._search.doubtful)
+            found.append(f"to compare {what} takes automata of more than {MOST_STATES:,} states")
+        return tuple(found)
 
     # ---- sets
 
-    def boxes(self, wanted: RequestMatch, callers: int | None = None) -> tuple[Box, ...] | None:
-        """Return a match by these callers (by default all with an identity) as boxes; None if they are too many."""
-        cubes = self._cubes_of(wanted)
-        if cubes is None:
-            return None
+    def boxes(self, wanted: RequestMatch, callers: int | None = None) -> Region:
+        """Return the requests of a match by these callers (by default all that have an identity)."""
+        key = (id(wanted), callers)
+        if key not in self._known:
+            self._kept.append(wanted)  # so that its number stays its own
+            self._known[key] = self._boxes(wanted, callers)
+        return self._known[key]
+
+    def _boxes(self, wanted: RequestMatch, callers: int | None) -> Region:
         methods = self._all_methods
         if wanted.methods:
             methods = 0
             for method in wanted.methods:
                 methods |= self._method_bits[method]
         paths = self._atoms.everything
+        pos = 0
         match wanted.path:
             case PathTemplate() as template:
-                paths = self._atoms.masks[template]
+                paths = self._atoms.mask(template)
             case PathRegex(pattern):
                 paths = 0
                 for template in covering_templates(pattern):
-                    paths |= self._atoms.masks[template]
+                    paths |= self._atoms.mask(template)
+                pos = self._literals.path_patterns[pattern]
             case _:
                 pass
-        if not paths:
-            return ()
         if callers is None:
             callers = self._callers.verified
-        return tuple((callers & who, methods, paths, pos, neg) for who, pos, neg in cubes if callers & who)
+        if not paths or not callers:
+            return ()
+        if wanted.condition is None:
+            return ((callers, methods, paths, pos, 0),)
+        cubes = self._cubes_of(wanted.condition)
+        if cubes is None:
+            condition = wanted.condition
+            whole = ((callers, methods, paths, pos, 0),)
+            return self._drawn(lambda own: own.intersection(self._root(whole), self._condition(own, condition)))
+        return tuple((callers & who, methods, paths, pos | own, neg) for who, own, neg in cubes if callers & who)
 
-    def _cubes_of(self, match: RequestMatch) -> tuple[_Cube, ...] | None:
-        if match not in self._cubes:
-            start = (self._callers.everybody, 0, 0)
-            if isinstance(match.path, PathRegex):
-                start = (self._callers.everybody, self._literals.path_patterns[match.path.pattern], 0)
-            cubes: list[_Cube] | None = [start]
-            if match.condition is not None:
-                cubes = self._conjoin([start], self._unfold(match.condition, True))
-            self._cubes[match] = None if cubes is None else tuple(dict.fromkeys(cubes))
-        return self._cubes[match]
+    def _cubes_of(self, condition: Condition) -> tuple[_Cube, ...] | None:
+        key = id(condition)
+        if key not in self._cubes:
+            cubes = self._unfold(condition, True)
+            self._cubes[key] = None if cubes is None else tuple(dict.fromkeys(cubes))
+        return self._cubes[key]
 
     def _unfold(self, condition: Condition, wanted: bool) -> list[_Cube] | None:
         """Return the alternatives (conjunctions of literals) under which the condition is as wanted."""
@@ -168,21 +166,55 @@ class RequestSpace:
         both = ((a[0] & b[0], a[1] | b[1], a[2] | b[2]) for a in left for b in right)
         return [(who, pos, neg) for who, pos, neg in dict.fromkeys(both) if who and not pos & neg]
 
-    def intersection(self, left: Iterable[Box], right: tuple[Box, ...]) -> tuple[Box, ...]:
-        """Return what is in both."""
-        return tuple(box for a in left for b in right if (box := intersect(a, b)) is not None)
+    def union(self, regions: Iterable[Region]) -> Region:
+        """Return what is in any of some sets."""
+        boxes: list[Box] = []
+        drawn: list[Diagram] = []
+        for region in regions:
+            if region is None:
+                return None
+            if isinstance(region, Diagram):
+                drawn.append(region)
+            else:
+                boxes += region
+        if not drawn:
+            return tuple(boxes)
+        nodes = [self._root(tuple(boxes)), *(one.root for one in drawn)] if boxes else [one.root for one in drawn]
+        return self._drawn(lambda own: reduce(own.union, nodes))
 
-    def difference(self, left: tuple[Box, ...], right: Iterable[Box]) -> tuple[Box, ...] | None:
-        """Return what is in the first set only, as disjoint pieces; None where there would be too many."""
+    def intersection(self, left: Region, right: Region) -> Region:
+        """Return what is in both."""
+        if left is None or right is None:
+            return None
+        if not isinstance(left, Diagram) and not isinstance(right, Diagram) and len(left) * len(right) <= _MOST_STEPS:
+            both = tuple([box for a in left for b in right if (box := intersect(a, b)) is not None])
+            if len(both) <= MOST_BOXES:
+                return both
+        return self._drawn(lambda own: own.intersection(self._root(left), self._root(right)))
+
+    def difference(self, left: Region, right: Region) -> Region:
+        """Return what is in the first set only."""
+        if left is None or right is None:
+            return None
+        if not isinstance(left, Diagram) and not isinstance(right, Diagram):
+            rest = self._boxes_left(left, right)
+            if rest is not None:
+                return rest
+        return self._drawn(lambda own: own.difference(self._root(left), self._root(right)))
+
+    def _boxes_left(self, left: tuple[Box, ...], right: tuple[Box, ...]) -> tuple[Box, ...] | None:
+        """Return a difference as disjoint boxes; None where it takes too many."""
         rest = list(left)
+        steps = 0
         for other in right:
             pieces: list[Box] = []
             for box in rest:
                 self._subtract(box, other, pieces)
+            steps += len(rest)
             rest = pieces
             if not rest:
                 return ()
-            if len(rest) > MOST_BOXES:
+            if len(rest) > MOST_BOXES or steps > _MOST_STEPS:
                 return None
         return tuple(rest)
 
@@ -215,93 +247,160 @@ class RequestSpace:
                     out.append((callers, methods, paths, having, neg))
                 neg |= down[literal]
 
+    # ---- diagrams
+
+    def drawn(self, region: Region) -> Diagram | None:
+        """Return a set as a diagram, whatever it was: equal sets as equal ones, unless expressions are about paths."""
+        return None if region is None else self._drawn(lambda _: self._root(region))
+
+    def _drawn(self, draw: Callable[[Diagrams], int]) -> Diagram | None:
+        """Return a set as a diagram; None where that grows beyond its bound."""
+        try:
+            return Diagram(draw(self._own_diagrams()))
+        except TooManyNodesError:
+            self._overflows[f"its sets of requests take diagrams of more than {MOST_NODES:,} nodes"] = None
+            return None
+
+    def _own_diagrams(self) -> Diagrams:
+        if self._diagrams is None:
+            self._diagrams = Diagrams(self._literals.order)
+            self._consistent = self._literals.consistent(self._diagrams)
+        return self._diagrams
+
+    def _root(self, region: tuple[Box, ...] | Diagram) -> int:
+        if isinstance(region, Diagram):
+            return region.root
+        if region not in self._roots:
+            self._roots[region] = self._own_diagrams().of_boxes(region, self._consistent)
+        return self._roots[region]
+
+    def _condition(self, own: Diagrams, condition: Condition) -> int:
+        """Return the requests of which a condition holds."""
+        everybody, methods, paths = self._callers.everybody, self._all_methods, self._atoms.everything
+        match condition:
+            case CallerIn():
+                callers = self._callers.mask(condition.callers)
+                return self._root(((callers, methods, paths, 0, 0),) if callers else ())
+            case Not():
+                whole = self._root(((everybody, methods, paths, 0, 0),))
+                return own.difference(whole, self._condition(own, condition.operand))
+            case AllOf() | AnyOf():
+                nodes = [self._condition(own, operand) for operand in condition.operands]
+                return reduce(own.intersection if isinstance(condition, AllOf) else own.union, nodes)
+            case _:
+                ways = self._literals.alternatives(condition, True)
+                return self._root(tuple((everybody, methods, paths, pos, neg) for pos, neg in ways))
+
+    def same(self, left: Region, right: Region) -> bool | None:
+        """Tell whether two sets are equal; None where it could not be decided."""
+        if left is None or right is None:
+            return None
+        one, other = self.drawn(left), self.drawn(right)
+        if one is not None and one == other:
+            return True
+        answers = (self.escape(left, right), self.escape(right, left))
+        if any(isinstance(answer, Witness) for answer in answers):
+            return False
+        return True if all(isinstance(answer, Nothing) for answer in answers) else None
+
     # ---- answers
 
-    def example(self, boxes: tuple[Box, ...] | None) -> Answer:
+    def example(self, region: Region) -> Answer:
         """Return a request out of the set, or that there is none, or that it could not be decided."""
-        if boxes is None:
+        if region is None:
             return Undecided()
+        boxes: Iterable[Box] = region if not isinstance(region, Diagram) else self._own_diagrams().boxes(region.root)
         undecided = False
-        for box in boxes:
+        for number, box in enumerate(boxes):
+            found = self._request_in(box)
+            if isinstance(found, Witness):
+                return found
+            undecided |= found is NoText.UNKNOWN
+            if number >= _MOST_SHOWN and isinstance(region, Diagram):
+                self._overflows[f"a request is looked for in at most {_MOST_SHOWN:,} boxes"] = None
+                return Undecided()
+        return Undecided() if undecided else Nothing()
+
+    def escape(self, left: Region, right: Region) -> Answer:
+        """Return a request that is in the first set only, or that there is none: the second may be many boxes.
+
+        A box of the first is cut by one of the second after the other, but only until something is left that none of
+        them meets. Most questions end so, after a few cuts; the others make a diagram.
+        """
+        if left is None or right is None:
+            return Undecided()
+        if isinstance(left, Diagram) or isinstance(right, Diagram):
+            return self.example(self.difference(left, right))
+        steps = 0
+        undecided = False
+        stack = [(box, 0) for box in reversed(left)]
+        while stack:
+            box, at = stack.pop()
+            steps += 1
+            if steps > _MOST_STEPS:
+                return self.example(self._drawn(lambda own: own.difference(self._root(left), self._root(right))))
+            while at < len(right) and intersect(box, right[at]) is None:
+                at += 1
+            if at < len(right):
+                pieces: list[Box] = []
+                self._subtract(box, right[at], pieces)
+                stack += [(piece, at + 1) for piece in reversed(pieces)]
+                continue
             found = self._request_in(box)
             if isinstance(found, Witness):
                 return found
             undecided |= found is NoText.UNKNOWN
         return Undecided() if undecided else Nothing()
 
+    def callers_in(self, region: Region) -> int | None:
+        """Return the callers (as a mask) of whom some request is in a set; None where it could not be decided."""
+        if region is None:
+            return None
+        possible = 0
+        if isinstance(region, Diagram):
+            possible = self._own_diagrams().callers(region.root)
+            if not self._literals.path_patterns and self._literals.is_exact:
+                return possible
+        else:
+            for box in region:
+                possible |= box[0]
+        certain = 0
+        while rest := possible & ~certain:
+            found = self.example(self.intersection(region, ((rest, self._all_methods, self._atoms.everything, 0, 0),)))
+            if isinstance(found, Nothing):
+                break
+            if isinstance(found, Undecided):
+                return None
+            certain |= self._callers_like(region, found)
+        return certain
+
+    def _callers_like(self, region: tuple[Box, ...] | Diagram, witness: Witness) -> int:
+        """Return the callers of the box of which a request was found: what holds of one holds of all of them."""
+        bit = 1 << witness.caller
+        if isinstance(region, Diagram):
+            return bit
+        methods = self._method_bits[witness.method]
+        for box in region:
+            if box[0] & bit and box[1] & methods and self._request_in((bit, *box[1:])) == witness:
+                return box[0]
+        return bit
+
     def _request_in(self, box: Box) -> Witness | NoText:
-        shown = self._literals.shown(box[3], box[4])
+        callers, methods, paths, pos, neg = box
+        shown = self._literals.shown(pos, neg)
         if shown is NoText.NONE:
             return shown
-        path = self._path(box)
+        path = self._search.path(paths, pos, neg)
         if isinstance(path, NoText) or isinstance(shown, NoText):
             return NoText.NONE if path is NoText.NONE else NoText.UNKNOWN
         return Witness(
-            caller=(box[0] & -box[0]).bit_length() - 1,
-            method=self._methods[(box[1] & -box[1]).bit_length() - 1],
+            caller=(callers & -callers).bit_length() - 1,
+            method=self._methods[(methods & -methods).bit_length() - 1],
             path=path,
             query=shown.query,
             headers=shown.headers,
             claims=shown.claims,
         )
-
-    def _path(self, box: Box) -> str | NoText:
-        paths, pos, neg = box[2:]
-        patterns = self._literals.path_patterns
-        asked = [(pattern, bool(pos & bit)) for pattern, bit in patterns.items() if (pos | neg) & bit]
-        if not asked:
-            return self._atoms.witnesses[(paths & -paths).bit_length() - 1]
-        of_paths = sum(patterns.values())
-        key = (paths, pos & of_paths, neg & of_paths)
-        if key not in self._paths:
-            path = self._sampled_path(paths, asked) or self._sought_path(paths, asked)
-            self._given_up += path is NoText.UNKNOWN
-            self._paths[key] = path
-        return self._paths[key]
-
-    def _sampled_path(self, paths: int, asked: list[tuple[str, bool]]) -> str | None:
-        """Return a path that some expressions match and others do not, if one is at hand: the plainest are."""
-        # Samples of those that must match first; those of the others are as good as any where nothing must.
-        candidates = [text for pattern, wanted in asked if wanted for text in _samples(pattern)]
-        atoms = islice(_each_bit(paths), _ATOM_SAMPLES)
-        candidates += [self._atoms.witnesses[bit.bit_length() - 1] for bit in atoms]
-        for pattern in self._literals.path_patterns:
-            candidates += _samples(pattern)
-        for candidate in islice(dict.fromkeys(candidates), _MOST_CANDIDATES):
-            if all(self._matches(pattern, candidate) is wanted for pattern, wanted in asked) and (
-                paths >> self._atoms.atom_of(candidate) & 1
-            ):
-                return candidate
-        return None
-
-    def _sought_path(self, paths: int, asked: list[tuple[str, bool]]) -> str | NoText:
-        """Return such a path out of the atoms, sought by automata; or that there is none."""
-        matched = [pattern for pattern, wanted in asked if wanted]
-        unmatched = [pattern for pattern, wanted in asked if not wanted]
-        if self._given_up >= MOST_GIVEN_UP:
-            return NoText.UNKNOWN
-        if paths == self._atoms.everything:
-            return find_path((), (), matched, unmatched)
-        # Without regard to the atoms first: most sets that are empty are so for their expressions alone.
-        if find_path((), (), matched, unmatched) is NoText.NONE:
-            return NoText.NONE
-        if paths.bit_count() > _MOST_ATOMS or len(self._atoms.templates) > _MOST_TEMPLATES:
-            return NoText.UNKNOWN
-        unknown = False
-        for bit in _each_bit(paths):
-            inside = [template for template, mask in self._atoms.masks.items() if mask & bit]
-            outside = [template for template, mask in self._atoms.masks.items() if not mask & bit]
-            path = find_path(inside, outside, matched, unmatched)
-            if isinstance(path, str):
-                return path
-            unknown |= path is NoText.UNKNOWN
-        return NoText.UNKNOWN if unknown else NoText.NONE
-
-    def _matches(self, pattern: str, path: str) -> bool:
-        key = (pattern, path)
-        if key not in self._matched:
-            self._matched[key] = full_match(pattern, path)
-        return self._matched[key]
 
 
 def intersect(left: Box, right: Box) -> Box | None:
@@ -318,7 +417,7 @@ def build_space(matches: Iterable[RequestMatch], callers: CallerClasses | None =
 
     Without `callers` there are those that conditions name, and all others with an identity.
     """
-    distinct = tuple(dict.fromkeys(matches))
+    distinct = tuple({id(match): match for match in matches}.values())
     templates: list[PathTemplate] = []
     for match in distinct:
         if isinstance(match.path, PathTemplate):
@@ -331,20 +430,13 @@ def build_space(matches: Iterable[RequestMatch], callers: CallerClasses | None =
     )
 
 
-@lru_cache(maxsize=4096)
-def covering_templates(pattern: str) -> tuple[PathTemplate, ...]:
-    """Return templates that together match every path which the expression matches."""
-    rest = Segment(SegmentKind.REST)
-    return tuple(
-        PathTemplate((*(Segment(SegmentKind.LITERAL, text) for text in beginning), rest))
-        for beginning in cover(compiled(pattern))
-    )
-
-
-@lru_cache(maxsize=4096)
-def _samples(pattern: str) -> tuple[str, ...]:
-    """Return a few canonical paths that the expression matches."""
-    return tuple(text for text in samples(compiled(pattern), _SAMPLES) if canonical_path(text) == text)
+def _methods_of(matches: Iterable[RequestMatch]) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Return the methods that are told apart, the last one for all that are not mentioned; and their bits."""
+    mentioned = {method for match in matches for method in match.methods}.difference(_METHODS)
+    others = next(name for name in _OTHER_METHODS if name not in mentioned)
+    methods = (*_METHODS, *sorted(mentioned), others)
+    bits = _METHOD_BITS if not mentioned else {method: 1 << number for number, method in enumerate(methods)}
+    return methods, bits
 
 
 def _each_bit(mask: int) -> Iterable[int]:
