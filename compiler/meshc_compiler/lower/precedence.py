@@ -297,7 +297,8 @@ class _Precedence:
 
         if isinstance(space.escape(own, self._union(winners)), Nothing):
             known = [winner for winner in winners if self._boxes[winner] is not None]
-            needed = minimal_cover(own, known, lambda winner: self._boxes[winner], left_over, ())
+            whole: Region = own
+            needed = minimal_cover(whole, known, lambda winner: self._boxes[winner], left_over, ())
             self._findings.add(
                 routing.UNREACHABLE_ROUTE,
                 f"no request reaches this rule of `{self._service}`: others win over it for all that it matches",
