@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from meshc.main import run
+from meshc.start import run
 
 run()

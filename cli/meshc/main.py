@@ -81,7 +81,6 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status; no exception leaves it."""
-    _open_what_is_closed()
     _tolerate_odd_text()
     try:
         status = cli.main(args=arguments, prog_name="meshc", standalone_mode=False)
@@ -127,13 +126,6 @@ def _version(context: click.Context, wanted: bool) -> None:
 
         click.echo(f"meshc {compiler_version()}")
         context.exit()
-
-
-def _open_what_is_closed() -> None:
-    """A stream that the caller closed (`>&-`) swallows what it is told; else a file of ours could get its number."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - open to the end
 
 
 def _tolerate_odd_text() -> None:

@@ -9,8 +9,9 @@ from datetime import date
 
 from meshc_compiler.finding import Findings, did_you_mean, replacement
 from meshc_compiler.suppression import Directive, NamedCode, is_firm
-from meshc_lang.codes import CODES, style
+from meshc_lang.codes import style
 from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix, Label
+from meshc_lang.pattern import pattern
 from meshc_lang.source import Span
 from meshc_lang.suggestion import suggest
 from meshc_lang.tree.file import Comment, SourceFile
@@ -22,15 +23,15 @@ __all__ = ["read_directives", "tell_expired", "tell_firm", "tell_unused"]
 LINE, FILE = "ignore", "ignore-file"
 
 _FORM = "write `# meshc: ignore[MSH412] reason`"
-_MARK = re.compile(r"#(?P<doc>#)?[ \t]*meshc:[ \t]*(?P<verb>[A-Za-z][A-Za-z-]*)")
-_CODES = re.compile(r"[ \t]*\[(?P<codes>[^\]]*)\]")
-_LAST_WORD = re.compile(r"(?:^|[ \t])until[ \t]+(?P<date>\S+)[ \t]*$")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_DATE_WITHIN = re.compile(r"\buntil[ \t]+(?P<date>[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4})")
-_BETWEEN = re.compile(r"(?:[\s,;\\(\[]|#[^\r\n]*)*+")
+_MARK = pattern(r"#(?P<doc>#)?[ \t]*meshc:[ \t]*(?P<verb>[A-Za-z][A-Za-z-]*)")
+_CODES = pattern(r"[ \t]*\[(?P<codes>[^\]]*)\]")
+_LAST_WORD = pattern(r"(?:^|[ \t])until[ \t]+(?P<date>\S+)[ \t]*$")
+_DATE = pattern(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DATE_WITHIN = pattern(r"\buntil[ \t]+(?P<date>[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4})")
+_BETWEEN = pattern(r"(?:[\s,;\\(\[]|#[^\r\n]*)*+")
 """What may stand between a comment and the node that it is about."""
 _CLOSERS = "}])"
-_REST_OF_LINE = re.compile(r"[ \t]*\r?\n?")
+_REST_OF_LINE = pattern(r"[ \t]*\r?\n?")
 _AT_BUILD = "MSH8"
 """Findings of targets come with a build: a check cannot tell whether their suppression is used."""
 
@@ -131,6 +132,8 @@ class _DirectiveReader:
 
     def _codes(self, comment: Comment, offset: int, listed: str) -> tuple[NamedCode, ...] | None:
         """Return the codes between the brackets; None if there are none that exist."""
+        from meshc_lang.codes import CODES  # few programs suppress anything
+
         by_name = {code.name: code for code in CODES.values()}
         named: list[NamedCode] = []
         empty = True

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from meshc_lang.codes import Code
 from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix, Label
+from meshc_lang.pattern import pattern
 from meshc_lang.request import Request
 from meshc_lang.source import Span
 from meshc_lang.suggestion import suggest
 
 _MOST_LISTED = 12
-_REST_OF_LINE = re.compile(r"[ \t]*\r?\n?")
+_REST_OF_LINE = pattern(r"[ \t]*\r?\n?")
 
 
 class Findings:

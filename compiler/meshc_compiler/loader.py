@@ -12,6 +12,7 @@ from meshc_compiler.source_reader import DiskReader, MemoryReader, Refusal, Sour
 from meshc_lang.codes import Code, reading
 from meshc_lang.diagnostic import Diagnostic, has_errors
 from meshc_lang.parser import parse
+from meshc_lang.pattern import pattern
 from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText, Span
 from meshc_lang.tree.declaration import ImportDecl
@@ -39,11 +40,11 @@ MOST_ENTRIES = 100_000
 DEEPEST_DIRECTORY = 32
 """How deep directories of a program may nest."""
 
-_DECLARATION = re.compile(
+_DECLARATION = pattern(
     r"^[ \t]*(?:(?:service|external|group|jwt|let|template)[ \t]+(?P<name>[A-Za-z0-9_-]+)|mesh\b)", re.MULTILINE
 )
 
-_IMPORT = re.compile(r"^[ \t]*import\b", re.MULTILINE)
+_IMPORT = pattern(r"^[ \t]*import\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

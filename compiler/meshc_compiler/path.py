@@ -7,18 +7,19 @@ from typing import assert_never
 
 from meshc_compiler.ir.match import PathMatch, PathRegex, PathTemplate, Segment, SegmentKind
 from meshc_compiler.regex import full_match
+from meshc_lang.pattern import pattern
 
-_VISIBLE = re.compile(r"[\x21-\x7e]*\Z")
-_REFUSED = re.compile(r"[\\#]|%(?![0-9A-Fa-f]{2})|%2[Ff]|%5[Cc]|%00")
-_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_VISIBLE = pattern(r"[\x21-\x7e]*\Z")
+_REFUSED = pattern(r"[\\#]|%(?![0-9A-Fa-f]{2})|%2[Ff]|%5[Cc]|%00")
+_ESCAPE = pattern(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_FOREIGN = re.compile(r"[\"<>^`{|}]")
-_DOTS_WITH_PARAMETER = re.compile(r"\.\.?;")
-_SLASHES = re.compile(r"/{2,}")
+_FOREIGN = pattern(r"[\"<>^`{|}]")
+_DOTS_WITH_PARAMETER = pattern(r"\.\.?;")
+_SLASHES = pattern(r"/{2,}")
 
-_INT = re.compile(r"[0-9]+\Z")
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
-_SLUG = re.compile(r"[a-z0-9-]+\Z")
+_INT = pattern(r"[0-9]+\Z")
+_UUID = pattern(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
+_SLUG = pattern(r"[a-z0-9-]+\Z")
 
 
 def canonical_path(target: str) -> str | None:

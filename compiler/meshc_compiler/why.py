@@ -46,12 +46,13 @@ from meshc_compiler.path import path_matches
 from meshc_compiler.request import resolve_request
 from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix
 from meshc_lang.parser import parse_request
+from meshc_lang.pattern import pattern
 from meshc_lang.record import dataclass
 from meshc_lang.request import PLAINTEXT, Request
 from meshc_lang.source import ExpandedSpan, Span
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
-_PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~%!$&'()+=:@/-]*\Z")
+_PLAIN_PATH = pattern(r"/[A-Za-z0-9._~%!$&'()+=:@/-]*\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from meshc_lang.codes.code import Code
 from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix
+from meshc_lang.pattern import pattern
 from meshc_lang.record import dataclass
 from meshc_lang.recovery import HOLDING_STATEMENTS, STATEMENTS
 from meshc_lang.source import SourceText, Span
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["NAME", "Failure", "clip", "diagnostic", "failure_at", "fix", "inserted", "misspelt"]
 
-NAME = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?")
+NAME = pattern(r"[A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?")
 
-_OFFENDER = re.compile(
+_OFFENDER = pattern(
     r'"(?:[^"\\\r\n]|\\[^\r\n])*+"|[A-Za-z_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9][A-Za-z0-9_.%/]*|/[^\s{}()\[\]"#,;]*'
     r"|->\*|[-=<>!~&|]+|:=|[^\s]"
 )

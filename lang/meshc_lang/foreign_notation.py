@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 from meshc_lang.codes import syntax
 from meshc_lang.diagnostic import Diagnostic
 from meshc_lang.failure import NAME, Failure, clip, diagnostic, fix
+from meshc_lang.pattern import pattern
 
 __all__ = ["explain_character", "explain_foreign"]
 
@@ -31,9 +31,9 @@ _LOOKALIKES = {
 }
 """Characters that editors put where ASCII is meant."""
 
-_CURLY = re.compile(r"[“”„‘’«»]([^“”„‘’«»\"\\\r\n]*)[“”„‘’«»]")
-_SINGLE = re.compile(r"'([^'\"\\\r\n]*)'")
-_INTERPOLATED = re.compile(r"\$\{?([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)\}?")
+_CURLY = pattern(r"[“”„‘’«»]([^“”„‘’«»\"\\\r\n]*)[“”„‘’«»]")
+_SINGLE = pattern(r"'([^'\"\\\r\n]*)'")
+_INTERPOLATED = pattern(r"\$\{?([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)\}?")
 
 _OPERATORS = {
     "&&": ("AND", "and"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
+from meshc_lang.pattern import pattern
 from meshc_lang.source import Span
 from meshc_lang.tree.file import Comment, SourceFile
 
@@ -21,7 +21,7 @@ class _Placed(Protocol):
     def span(self) -> Span: ...
 
 
-_NOTHING = re.compile(r"(?:[\s,;\\]|#[^\n]*)*+")
+_NOTHING = pattern(r"(?:[\s,;\\]|#[^\n]*)*+")
 
 _Item = TypeVar("_Item", bound=_Placed)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from meshc_lang.codes import syntax
 from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix
+from meshc_lang.pattern import pattern
 from meshc_lang.source import Span
 from meshc_lang.units import DURATION_UNITS, PORT_PROTOCOLS, RATE_UNITS, SIZE_UNITS, meant_unit
 
 __all__ = ["explain_number"]
 
-_NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?(/?)([A-Za-z][A-Za-z0-9]*|%)?")
+_NUMBER = pattern(r"([0-9]+)(?:\.([0-9]+))?(/?)([A-Za-z][A-Za-z0-9]*|%)?")
 _MEASURES = {
     "DURATION": tuple(DURATION_UNITS),
     "SIZE": tuple(SIZE_UNITS),

@@ -10,6 +10,7 @@ from meshc_lang.expectations import VALUES, can_end, needed
 from meshc_lang.failure import Failure, clip, diagnostic, failure_at, fix, inserted, misspelt
 from meshc_lang.foreign_notation import explain_character, explain_foreign
 from meshc_lang.misspelt_quantity import explain_number
+from meshc_lang.pattern import pattern
 from meshc_lang.recovery import STATEMENT_LINE, STATEMENTS
 from meshc_lang.sentence_errors import explain_sentence, value_like
 from meshc_lang.suggestion import suggest
@@ -18,11 +19,11 @@ __all__ = ["Failure", "explain", "failure_at"]
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 
-_WORD = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
-_KEY_BEFORE = re.compile(r"([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)[ \t]*:[ \t]*\Z")
-_RUN = re.compile(r"[^\s\"#{},;]+")
-_REASON = re.compile(r"[^\r\n\"#{}]*[^\s\"#{}]")
-_RPC = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)+\Z")
+_WORD = pattern(r"[A-Za-z_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+_KEY_BEFORE = pattern(r"([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)[ \t]*:[ \t]*\Z")
+_RUN = pattern(r"[^\s\"#{},;]+")
+_REASON = pattern(r"[^\r\n\"#{}]*[^\s\"#{}]")
+_RPC = pattern(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)+\Z")
 _ARROWS = ("->", "=>", "-->", "==>", "<-", "<=", "--", "~>", ">", "<->", "=", "-")
 
 _LINE_NOUNS = {"allow": "grant", "deny": "grant", "route": "rule", "test": "case"}

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from meshc_lang.codes import syntax
 from meshc_lang.diagnostic import Diagnostic, in_order
+from meshc_lang.pattern import pattern
 from meshc_lang.record import dataclass
 from meshc_lang.request import Request
 from meshc_lang.source import SourceText
@@ -49,12 +50,10 @@ _MOST_ERRORS = 500
 _MOST_WORK = 2_000_000
 """How many characters are read again in search of further faults of one statement."""
 
-_DECLARED = re.compile(
+_DECLARED = pattern(
     r"^[ \t]*(service|external|group|jwt|let|template)[ \t]+([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)", re.MULTILINE
 )
-_ARGUMENT = re.compile(
-    r'"(?:[^"\\\n]|\\.)*+"|/[^\s,()]*|[0-9][A-Za-z0-9_./%]*|([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)'
-)
+_ARGUMENT = pattern(r'"(?:[^"\\\n]|\\.)*+"|/[^\s,()]*|[0-9][A-Za-z0-9_./%]*|([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)')
 
 _LOCK = threading.Lock()
 """The one reader holds the state of the text that is being read."""

@@ -21,7 +21,7 @@ T = TypeVar("T")
 _Fields = dict[str, "Field[Any]"]
 _Slots = tuple[dict[str, Any], dict[str, Callable[[Any, Any], None]]]
 
-_FEW = 12
+_FEW = 40
 """So many instances cost less to make one by one than an `__init__` to compile; a short run makes fewer of most."""
 
 
@@ -85,16 +85,17 @@ def _process(cls: type[T], params: _Params) -> type[T]:
 
     slots: _Slots | None = None
     plain = all(one.init and one.default_factory is MISSING for one in every) and not hasattr(cls, "__post_init__")
-    left = _FEW if params.frozen and params.slots and plain else 0
+    left = _FEW if params.slots and plain else 0
+    places: tuple[str, ...] = space["__match_args__"] if left else ()
 
     def __init__(self: Any, *values: Any, **named: Any) -> None:  # noqa: N807
         nonlocal left, slots
-        if left and not values:
+        if left and len(values) <= len(places):
             left -= 1
             slots = slots or _slots(made)
             defaults, setters = slots
-            given = defaults | named
-            if given.keys() == setters.keys():
+            given = defaults | dict(zip(places, values, strict=False)) | named
+            if given.keys() == setters.keys() and named.keys().isdisjoint(places[: len(values)]):
                 for name, store in setters.items():
                     store(self, given[name])
                 return

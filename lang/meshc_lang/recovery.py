@@ -6,10 +6,9 @@ balance, indentation tells which one is to blame.
 
 from __future__ import annotations
 
-import re
-
 from meshc_lang.codes import syntax
 from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix, Label
+from meshc_lang.pattern import pattern
 from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText, Span
 
@@ -46,23 +45,23 @@ HOLDING_STATEMENTS = ("template", "overlay")
 
 _OPENERS = {"{": "}", "[": "]", "(": ")"}
 
-_TOKEN = re.compile(
+_TOKEN = pattern(
     r'(?P<string>"(?:[^"\\\r\n]|\\[^\r\n])*+")|(?P<unclosed>")|(?P<comment>\#[^\r\n]*)|(?P<opener>[{\[(])'
     r"|(?P<closer>[}\])])|(?P<path>(?<![A-Za-z0-9_])/(?:[^\s{}()\[\],;\"#]|\{[^\s{}]*\}|\([^\s(){}\[\]\"#]*\))*+)"
 )
-_TARGET = re.compile(r"/[^ \t\r\n]*")
+_TARGET = pattern(r"/[^ \t\r\n]*")
 
-STATEMENT_LINE = re.compile(
+STATEMENT_LINE = pattern(
     r"[ \t]*(?:(?:mesh|service|external|jwt|group|defaults|route|let|mirror|slo|overlay|set|drop)[ \t]+[A-Za-z_]"
     r"|(?:template|use)[ \t]+[A-Za-z_][A-Za-z0-9_-]*[ \t]*\(|test[ \t]+\"|import[ \t]+(?:[a-z]+[ \t]+)?\""
     r"|edition[ \t]+[0-9]|assert[ \t]+[a-z]|(?:allow|deny|edge|limit|fault)[ \t]+[\"A-Za-z_].*->)"
 )
 """A line that can only begin a statement: no entry of a block has two words in a row."""
 
-_OUTERMOST_LINE = re.compile(r"[ \t]*(?:mesh|edition|import|template|overlay)[ \t]+[A-Za-z0-9_\"]")
+_OUTERMOST_LINE = pattern(r"[ \t]*(?:mesh|edition|import|template|overlay)[ \t]+[A-Za-z0-9_\"]")
 """A line that begins a statement which stands in no other."""
 
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_WORD = pattern(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)

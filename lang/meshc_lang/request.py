@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
+from meshc_lang.pattern import pattern
 from meshc_lang.record import dataclass, field
 from meshc_lang.source import Span
 
 PLAINTEXT = "plaintext"
 """The caller's name of a request that bears no mesh identity."""
 
-_BARE_KEY = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\Z")
+_BARE_KEY = pattern(r"[A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,7 @@ What it reads, it reads as the grammar does; everything else, mistakes included,
 
 from __future__ import annotations
 
-import re
-
+from meshc_lang.pattern import pattern
 from meshc_lang.request import Request
 from meshc_lang.source import SourceText, Span
 
@@ -17,13 +16,13 @@ _QUOTED = r'"[^"\\\x00-\x1f\x7f]*"'
 _ENTRY = rf"(?:{_NAME}|{_QUOTED}): ?{_QUOTED}"
 _MAP = rf"\{{(?:{_ENTRY}(?:, {_ENTRY})*)?\}}"
 
-_PLAIN = re.compile(
+_PLAIN = pattern(
     rf"(?P<caller>{_NAME}|{_QUOTED}) -> (?P<callee>{_NAME})(?:\.(?P<port>{_NAME}))? "
     r"(?:(?P<tcp>tcp)|(?:rpc (?P<rpc>[A-Za-z_][A-Za-z0-9_.]*(?<!\.)/[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?:(?P<method>[A-Z][A-Z0-9_-]*) )?(?P<target>/[^ \t\r\n]*))"
     rf"(?: (?P<headers>{_MAP}))?(?: claims (?P<claims>{_MAP}))?)\Z"
 )
-_PAIR = re.compile(rf"({_NAME}|{_QUOTED}): ?({_QUOTED})")
+_PAIR = pattern(rf"({_NAME}|{_QUOTED}): ?({_QUOTED})")
 
 
 def read_plain_request(text: str) -> Request | None:

@@ -9,15 +9,16 @@ from meshc_lang.codes import syntax
 from meshc_lang.diagnostic import Diagnostic
 from meshc_lang.expectations import CLAIMS
 from meshc_lang.failure import NAME, Failure, clip, diagnostic, fix, inserted, misspelt
+from meshc_lang.pattern import pattern
 from meshc_lang.suggestion import suggest
 
 __all__ = ["explain_sentence", "value_like"]
 
 _CLAIM_WORDS = ("never", "always", "only", "every", "mtls", "attempts", "deadline")
-_TARGET = re.compile(rf"{NAME.pattern}(?:\.{NAME.pattern})?")
+_TARGET = pattern(rf"{NAME.pattern}(?:\.{NAME.pattern})?")
 _COMPARISONS = ("==", "!=", "<=", ">=", "<", ">", "~", "present", "in", "=")
-_FILE = re.compile(r"[^\s\"#{};,]+")
-_GRANTED = re.compile(r"(?:[A-Z]+(?![A-Za-z0-9_-])|rpc(?![A-Za-z0-9_-])|tcp(?![A-Za-z0-9_-])|[/*~])")
+_FILE = pattern(r"[^\s\"#{};,]+")
+_GRANTED = pattern(r"(?:[A-Z]+(?![A-Za-z0-9_-])|rpc(?![A-Za-z0-9_-])|tcp(?![A-Za-z0-9_-])|[/*~])")
 _OUTCOMES = {
     "permitted": "allowed",
     "accepted": "allowed",

@@ -13,6 +13,7 @@ from lark.grammar import Terminal
 from lark.lexer import ContextualLexer
 from lark.parse_tree_builder import maybe_create_child_filter
 
+from meshc_lang.pattern import pattern
 from meshc_lang.tables import AnyBucket, Pick, RuleRow, Tables
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["GrammarMistakeError", "make_tables"]
 
 _WORD_END = "(?!-*[A-Za-z0-9_])"
-_WORDS = re.compile(r"(?:([A-Za-z][A-Za-z0-9_]*)|\(\?:([A-Za-z]+(?:\|[A-Za-z]+)*)\))" + re.escape(_WORD_END))
+_WORDS = pattern(r"(?:([A-Za-z][A-Za-z0-9_]*)|\(\?:([A-Za-z]+(?:\|[A-Za-z]+)*)\))" + re.escape(_WORD_END))
 """A terminal that is a word, or one of several: it ends where a name of the same letters would."""
 
 _NAME = r"[A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"

@@ -7,9 +7,9 @@ prints for values it has computed; the formatter leaves what people wrote as the
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
+from meshc_lang.pattern import pattern
 from meshc_lang.suggestion import suggest
 
 __all__ = [
@@ -52,9 +52,9 @@ PORT_PROTOCOLS: Final = ("http", "http2", "grpc", "tcp", "tls")
 _FULL_SHARE: Final = 1_000_000
 _PERCENT: Final = _FULL_SHARE // 100
 
-_QUANTITY = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,9}))?([A-Za-z]+|%)\Z")
-_RATE = re.compile(r"([0-9]{1,18})/([A-Za-z]+)\Z")
-_PORT = re.compile(r"([0-9]{1,18})/([A-Za-z0-9]+)\Z")
+_QUANTITY = pattern(r"([0-9]{1,18})(?:\.([0-9]{1,9}))?([A-Za-z]+|%)\Z")
+_RATE = pattern(r"([0-9]{1,18})/([A-Za-z]+)\Z")
+_PORT = pattern(r"([0-9]{1,18})/([A-Za-z0-9]+)\Z")
 
 _ALIASES: Final = {
     "sec": "s",

@@ -10,6 +10,7 @@ from typing import Any
 from meshc_lang.codes import syntax
 from meshc_lang.codes.code import Code
 from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix
+from meshc_lang.pattern import pattern
 from meshc_lang.source import SourceText, Span
 from meshc_lang.tree.file import Comment
 from meshc_lang.tree.node import Name, Text
@@ -32,7 +33,7 @@ from meshc_lang.units import parse_duration, parse_percent, parse_port, parse_ra
 
 _Children = list[Any]
 
-_ESCAPE = re.compile(r"\\(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_ESCAPE = pattern(r"\\(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 

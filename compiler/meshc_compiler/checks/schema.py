@@ -19,10 +19,11 @@ from meshc_compiler.path import canonical_path, path_segments
 from meshc_compiler.schema_match import PortSchema, is_of_the_library, takes_method
 from meshc_lang.codes import names
 from meshc_lang.diagnostic import Diagnostic, Fix, Label
+from meshc_lang.pattern import pattern
 from meshc_lang.record import dataclass
 from meshc_lang.source import Span
 
-_PATH = re.compile(r"/[^\s,;]*")
+_PATH = pattern(r"/[^\s,;]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ never narrower than the document's: what our templates cannot say (`/{id}.json`)
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +15,7 @@ from meshc_compiler.importing.yaml_tree import Mapping, Node, Scalar, YamlProble
 from meshc_compiler.ir.match import PathTemplate, Segment, SegmentKind
 from meshc_compiler.path import canonical_path
 from meshc_lang.codes import names
+from meshc_lang.pattern import pattern
 from meshc_lang.source import SourceText, Span
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -25,7 +25,7 @@ _MOST_REFERENCES = 32
 """The most `$ref`s in a row."""
 _LONGEST_PATH = 2000
 """The most characters of a path, as of templates in programs."""
-_VARIABLE = re.compile(r"\{([^{}/]*)\}")
+_VARIABLE = pattern(r"\{([^{}/]*)\}")
 _PLACEHOLDER = "meshc-variable"
 
 

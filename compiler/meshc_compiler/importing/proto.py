@@ -14,10 +14,11 @@ from meshc_compiler.finding import Findings
 from meshc_compiler.importing.fact import Rpc, RpcService
 from meshc_lang.codes import names
 from meshc_lang.diagnostic import Label
+from meshc_lang.pattern import pattern
 from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText, Span
 
-_TOKEN = re.compile(
+_TOKEN = pattern(
     r"""(?P<space>[ \t\r\n\f\v]+|//[^\n]*|/\*.*?\*/)
       | (?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
       | (?P<word>[A-Za-z_][A-Za-z0-9_]*)

@@ -7,10 +7,10 @@ mappings, and nothing is constructed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
+from meshc_lang.pattern import pattern
 from meshc_lang.record import dataclass, field
 from meshc_lang.source import SourceText, Span
 
@@ -19,7 +19,7 @@ DEEPEST = 200
 MOST_NODES = 2_000_000
 """The most nodes of one text, those that aliases repeat counted again: the API of Kubernetes itself has 300,000."""
 
-_SURROGATES = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+_SURROGATES = pattern(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _MERGE = "<<"
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
+from meshc_lang.pattern import pattern
 from meshc_lang.record import dataclass
 
-_TRUST_DOMAIN = re.compile(r"[a-z0-9._-]{1,255}\Z")
-_PATH = re.compile(r"(?:/[A-Za-z0-9._-]++)++\Z")
+_TRUST_DOMAIN = pattern(r"[a-z0-9._-]{1,255}\Z")
+_PATH = pattern(r"(?:/[A-Za-z0-9._-]++)++\Z")
 _MAXIMUM_BYTES = 2048
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import assert_never
 
 from meshc_compiler.finding import Findings
 from meshc_compiler.ir import route as ir
 from meshc_lang.codes import routing
+from meshc_lang.pattern import pattern
 from meshc_lang.tree import target as tree
 
 _LEAST, _MOST = 200, 599
 """Final statuses (RFC 9110 §15): those below 200 are no answers, and above 599 there are none."""
 
-_LOCATION = re.compile(r"(?:https?://[^/?#\s]+|/(?!/))[\x21-\x7e]*\Z")
+_LOCATION = pattern(r"(?:https?://[^/?#\s]+|/(?!/))[\x21-\x7e]*\Z")
 """A whole URL, or a path on the same host (RFC 9110 §10.2.2)."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias, assert_never
@@ -13,15 +12,16 @@ from meshc_compiler.ir import match as ir
 from meshc_compiler.regex import RegexProblem, Subject, parse_regex
 from meshc_compiler.resolve.peer import PeerResolver
 from meshc_lang.codes import identities, names, units
+from meshc_lang.pattern import pattern
 from meshc_lang.source import Span
 from meshc_lang.tree import policy as tree
 from meshc_lang.tree.node import Name, Text
 from meshc_lang.tree.value import ListValue, Value
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_TOKEN = pattern(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 """RFC 9110 §5.6.2: the name of a header, and of a cookie (RFC 6265 §4.1.1)."""
-_MEMBER = re.compile(r"[\x20-\x7e]+\Z")
-_COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*\Z")
+_MEMBER = pattern(r"[\x20-\x7e]+\Z")
+_COOKIE_VALUE = pattern(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*\Z")
 """RFC 6265 §4.1.1: `cookie-octet`."""
 
 Poisoned: TypeAlias = None

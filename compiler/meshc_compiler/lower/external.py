@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
 from meshc_compiler.finding import Findings
 from meshc_compiler.ir.workload import External, Protocol, ServicePort, TlsOrigination
 from meshc_compiler.lower.external_tls import lower_tls
 from meshc_compiler.lower.field import Fields, as_word, check_label, duplicate
 from meshc_compiler.lower.port import lower_port
 from meshc_lang.codes import names, units
+from meshc_lang.pattern import pattern
 from meshc_lang.source import Span
 from meshc_lang.tree.declaration import ExternalDecl
 
-_HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]\Z")
+_HOST = pattern(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]\Z")
 
 
 def lower_external(declaration: ExternalDecl, findings: Findings) -> External | None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 from meshc_compiler.finding import Findings
 from meshc_compiler.ir.workload import TlsOrigination, TlsVersion
 from meshc_compiler.lower.field import Fields, as_word, duplicate
 from meshc_lang.codes import names, settings, units
+from meshc_lang.pattern import pattern
 from meshc_lang.source import Span
 from meshc_lang.tree.node import Text
 from meshc_lang.tree.value import Value
 
-_NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]\Z")
+_NAME = pattern(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]\Z")
 
 
 def lower_tls(fields: Fields, findings: Findings) -> TlsOrigination | None:

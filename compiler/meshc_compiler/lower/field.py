@@ -10,6 +10,7 @@ from meshc_compiler.finding import Findings, did_you_mean, one_of, replacement
 from meshc_compiler.reference.field import FIELDS
 from meshc_lang.codes import Code, names, units
 from meshc_lang.diagnostic import Applicability, Fix, Label
+from meshc_lang.pattern import pattern
 from meshc_lang.source import Span
 from meshc_lang.tree.node import Name, Text
 from meshc_lang.tree.value import (
@@ -30,7 +31,7 @@ from meshc_lang.tree.value import (
 )
 from meshc_lang.units import DURATION_UNITS, RATE_UNITS, SIZE_UNITS
 
-_DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z")
+_DNS_LABEL = pattern(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z")
 _WHOLE = 1_000_000
 
 HOMES = {key: block for block in ("retry", "breaker", "balance", "telemetry") for key in FIELDS[f"settings.{block}"]}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from meshc_compiler.finding import Findings, heading, one_of
 from meshc_compiler.ir.jwt import TokenIssuer
 from meshc_compiler.lower.condition import header_name
@@ -11,15 +9,16 @@ from meshc_compiler.lower.field import Fields, duplicate, wrong_type
 from meshc_compiler.resolve.symbol import SymbolKind, SymbolTable
 from meshc_lang.codes import identities, names
 from meshc_lang.diagnostic import Label
+from meshc_lang.pattern import pattern
 from meshc_lang.source import Span
 from meshc_lang.tree.declaration import JwtDecl
 from meshc_lang.tree.node import Name, Text
 from meshc_lang.tree.value import Switch
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-_HTTPS = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:[/?][\x21-\x7e]*)?\Z")
-_VISIBLE = re.compile(r"[\x21-\x7e]+\Z")
-_FILE = re.compile(r"[^\x00-\x1f\\:*?\"<>|]+\Z")
+_SCHEME = pattern(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_HTTPS = pattern(r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:[/?][\x21-\x7e]*)?\Z")
+_VISIBLE = pattern(r"[\x21-\x7e]+\Z")
+_FILE = pattern(r"[^\x00-\x1f\\:*?\"<>|]+\Z")
 _ANY = "any"
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from meshc_compiler.finding import Findings
 from meshc_compiler.ir.setting import Balance, BalancePolicy, HashKey, HashKeyKind
 from meshc_compiler.lower.condition import header_name
@@ -11,13 +9,14 @@ from meshc_compiler.lower.field import Fields, as_one_of, wrong_type
 from meshc_compiler.lower.stated import Stated
 from meshc_lang.codes import settings, units
 from meshc_lang.diagnostic import Label
+from meshc_lang.pattern import pattern
 from meshc_lang.source import Span
 from meshc_lang.tree.node import Name, Text
 from meshc_lang.tree.value import Block, Switch, Value
 
 _POLICIES = tuple(policy.value for policy in BalancePolicy)
 _KEYS = tuple(kind.value for kind in HashKeyKind)
-_COOKIE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_COOKIE = pattern(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _EXAMPLE = 'for example `balance { policy: ring-hash, header: "x-user" }`'
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from meshc_compiler.finding import Findings, did_you_mean, one_of
 from meshc_compiler.ir.setting import Backoff
 from meshc_compiler.lower.condition import header_name
 from meshc_compiler.lower.field import Fields, duplicate, wrong_type, wrong_unit
 from meshc_compiler.lower.stated import Stated
 from meshc_lang.codes import units
+from meshc_lang.pattern import pattern
 from meshc_lang.source import Span
 from meshc_lang.tree.node import Name, Text
 from meshc_lang.tree.value import Block, Duration, Integer, Range, Switch, Value
@@ -28,7 +27,7 @@ CONDITIONS = (
 )
 """On what a call may be tried again, besides a status (`s503`)."""
 
-_STATUS = re.compile(r"s[1-5][0-9]{2}\Z")
+_STATUS = pattern(r"s[1-5][0-9]{2}\Z")
 
 _MOST_TRIES = 100
 """More extra tries than that are a loop, and not a remedy; a deadline ends them long before."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from meshc_compiler.finding import Findings
 from meshc_compiler.ir.setting import AccessLog, Scope, TracePropagation
 from meshc_compiler.lower.field import Fields, as_one_of, duplicate, wrong_type
 from meshc_compiler.lower.stated import Stated
 from meshc_lang.codes import settings
+from meshc_lang.pattern import pattern
 from meshc_lang.source import Span
 from meshc_lang.tree.node import Name, Text
 from meshc_lang.tree.value import Block, Switch, Value
@@ -17,8 +16,8 @@ _WIDEST = {"propagation": Scope.MESH, "otlp": Scope.MESH, "metrics": Scope.SERVI
 """The most specific scope of what a sidecar does as a whole, and not for one call otherwise than for the next."""
 
 _WHERE = {Scope.MESH: "`defaults mesh`", Scope.SERVICE: "`defaults mesh` or `defaults SERVICE`"}
-_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})\Z")
-_HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\Z")
+_ADDRESS = pattern(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})\Z")
+_HOST = pattern(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\Z")
 
 
 def lower_telemetry(value: Value, stated: Stated, findings: Findings) -> None:

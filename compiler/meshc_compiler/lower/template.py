@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 from meshc_compiler.ir.match import PathTemplate, Segment, SegmentKind
 from meshc_compiler.path import canonical_path
+from meshc_lang.pattern import pattern
 from meshc_lang.record import dataclass
 from meshc_lang.suggestion import suggest
 
 _CLASSES = {"int": SegmentKind.INT, "uuid": SegmentKind.UUID, "slug": SegmentKind.SLUG}
-_VARIABLE = re.compile(r"\{(?P<name>[a-z_]+)(?::[ ]?(?P<kind>[a-z0-9]+))?\}\Z")
-_BRACED = re.compile(r"\{[^{}/]*\}")
+_VARIABLE = pattern(r"\{(?P<name>[a-z_]+)(?::[ ]?(?P<kind>[a-z0-9]+))?\}\Z")
+_BRACED = pattern(r"\{[^{}/]*\}")
 _PLACEHOLDER = "meshc-variable"
 _LONGEST = 2000
 

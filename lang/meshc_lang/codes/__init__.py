@@ -1,44 +1,21 @@
-"""Every diagnostic code, once: one module a family, `CODES` the whole table by id."""
+"""Every diagnostic code, once: one module a family, and the whole table (`CODES`, `FAMILIES`) when it is asked for."""
 
 from __future__ import annotations
 
-from meshc_lang.codes import (
-    authorization,
-    expansion,
-    identities,
-    names,
-    overlays,
-    reading,
-    resilience,
-    routing,
-    settings,
-    style,
-    syntax,
-    targets,
-    units,
-)
+from typing import TYPE_CHECKING, Any
+
 from meshc_lang.codes.code import Code, Severity
+
+if TYPE_CHECKING:
+    from meshc_lang.codes.table import CODES, FAMILIES
 
 __all__ = ["CODES", "FAMILIES", "Code", "Severity"]
 
-FAMILIES = (
-    (reading, "reading input"),
-    (syntax, "syntax"),
-    (names, "names"),
-    (expansion, "values by name, and templates"),
-    (units, "types and units"),
-    (settings, "settings"),
-    (authorization, "authorisation"),
-    (routing, "routing"),
-    (resilience, "resilience"),
-    (identities, "identity and TLS"),
-    (overlays, "overlays"),
-    (targets, "what a target cannot express"),
-    (style, "style, suppressions and examples"),
-)
-"""The modules of codes with their titles, in the order of the documentation."""
 
-CODES: dict[str, Code] = {
-    code.id: code for module, _ in FAMILIES for code in vars(module).values() if isinstance(code, Code)
-}
-"""Every code by its id."""
+def __getattr__(name: str) -> Any:
+    """Import the table: a check needs the codes of a few families, and those by their modules."""
+    if name not in {"CODES", "FAMILIES"}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from meshc_lang.codes import table
+
+    return getattr(table, name)
