@@ -16,6 +16,7 @@ from meshc_lang.codes import (
     syntax,
     targets,
     units,
+    validation,
 )
 from meshc_lang.codes.code import Code
 
@@ -34,6 +35,7 @@ FAMILIES = (
     (identities, "identity and TLS"),
     (overlays, "overlays"),
     (targets, "what a target cannot express"),
+    (validation, "files that do not mean what the program says"),
     (style, "style, suppressions and examples"),
 )
 """The modules of codes with their titles, in the order of the documentation."""
