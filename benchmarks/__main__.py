@@ -9,6 +9,7 @@ CLAIMS = (
     "benchmarks.startup",
     "benchmarks.parse",
     "benchmarks.compile",
+    "benchmarks.prove",
     "benchmarks.build",
     "benchmarks.lsp",
     "benchmarks.proxy",

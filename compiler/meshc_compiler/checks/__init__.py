@@ -23,6 +23,7 @@ from meshc_compiler.checks.retry import check_retries
 from meshc_compiler.checks.retry_budget import check_retry_budgets
 from meshc_compiler.checks.schema import check_schemas
 from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.checks.undecided import check_undecided
 from meshc_compiler.checks.universal_allow import check_universal_allows
 from meshc_compiler.checks.unreachable_service import check_unreachable_services
 from meshc_compiler.checks.unsafe_mirror import check_unsafe_mirrors
@@ -59,5 +60,6 @@ CHECKS: tuple[Check, ...] = (
     check_ejections,
     check_capacities,
     check_folded_paths,
+    check_undecided,
 )
 """The checks, in the order in which they run."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from meshc_compiler.checks.deletion import delete_grant
-from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.checks.subject import CheckSubject, Doubt
 from meshc_compiler.finding import labels_at
 from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.space.callee_space import CalleeSpace
@@ -21,7 +21,7 @@ def check_dead_allows(subject: CheckSubject) -> Iterator[Diagnostic]:
         takers: list[Rule] = []
         for rule in rules:
             space = subject.space(rule.callee, rule.port)
-            denies = None if space is None else takers_of(space, rule)
+            denies = None if space is None else takers_of(space, rule, subject.doubt_of(rule, Doubt.DEAD))
             if denies is None:
                 break
             takers += denies
@@ -38,14 +38,15 @@ def check_dead_allows(subject: CheckSubject) -> Iterator[Diagnostic]:
 
 def is_dead(space: CalleeSpace, rule: Rule) -> bool:
     """Tell whether it is proved that denies take all that an allow matches."""
-    denies = tuple(space.meeting(rule, Effect.DENY))
-    if not denies:
+    if space.has_paths_alone(rule):
         return False
-    rest = space.left_over(space.rule_boxes(rule), space.union(denies))
-    return isinstance(space.example(rest), Nothing)
-
-
-def takers_of(space: CalleeSpace, rule: Rule) -> tuple[Rule, ...] | None:
-    """Return the denies that are needed to take all that an allow matches; None where it is not proved that they do."""
     denies = tuple(space.meeting(rule, Effect.DENY))
-    return covering(space, space.rule_boxes(rule), denies) if denies else None
+    return bool(denies) and isinstance(space.escape(space.rule_boxes(rule), space.union(denies)), Nothing)
+
+
+def takers_of(space: CalleeSpace, rule: Rule, doubt: Callable[[], None] | None = None) -> tuple[Rule, ...] | None:
+    """Return the denies that are needed to take all that an allow matches; None where it is not proved that they do."""
+    if space.has_paths_alone(rule):
+        return None
+    denies = tuple(space.meeting(rule, Effect.DENY))
+    return covering(space, space.rule_boxes(rule), denies, doubt=doubt) if denies else None

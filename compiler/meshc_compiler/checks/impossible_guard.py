@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.checks.subject import CheckSubject, Doubt
 from meshc_compiler.ir.policy import Effect, Rule
-from meshc_compiler.space.request_space import Nothing
+from meshc_compiler.space.request_space import Nothing, Undecided
 from meshc_lang.codes import units
 from meshc_lang.diagnostic import Diagnostic
 
@@ -31,4 +31,9 @@ def _is_empty(subject: CheckSubject, rule: Rule) -> bool:
     if space is None or not space.callers.mask(rule.callers):
         # Of callers without an identity where none are heard, another check tells.
         return False
-    return rule.match.condition is not None and isinstance(space.example(space.rule_boxes(rule)), Nothing)
+    if rule.match.condition is None:
+        return False
+    answer = space.example(space.rule_boxes(rule))
+    if isinstance(answer, Undecided):
+        subject.doubt_of(rule, Doubt.EMPTY)()
+    return isinstance(answer, Nothing)

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from meshc_compiler.checks.dead_allow import is_dead
 from meshc_compiler.checks.deletion import delete_grant
-from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.checks.subject import CheckSubject, Doubt
 from meshc_compiler.finding import labels_at
 from meshc_compiler.ir.policy import Effect, Rule
-from meshc_compiler.space.callee_space import CalleeSpace
 from meshc_compiler.space.cover import covering
 from meshc_lang.codes import authorization
 from meshc_lang.diagnostic import Applicability, Diagnostic, Label
@@ -29,7 +28,7 @@ def check_redundant_allows(subject: CheckSubject) -> Iterator[Diagnostic]:
         )
     gone: set[str] = set()
     for site, rules in reversed(tuple(subject.grants_of(Effect.ALLOW))):
-        covers = [_covering(subject.space(rule.callee, rule.port), rule, gone) for rule in rules]
+        covers = [_covering(subject, rule, gone) for rule in rules]
         if any(cover is None for cover in covers):
             continue
         gone.update(rule.id for rule in rules)
@@ -43,12 +42,13 @@ def check_redundant_allows(subject: CheckSubject) -> Iterator[Diagnostic]:
         )
 
 
-def _covering(space: CalleeSpace | None, rule: Rule, gone: set[str]) -> tuple[Rule, ...] | None:
+def _covering(subject: CheckSubject, rule: Rule, gone: set[str]) -> tuple[Rule, ...] | None:
     """Return the other allows that are needed to allow all that a rule does; None if it is not proved that they do."""
-    if space is None or is_dead(space, rule):
+    space = subject.space(rule.callee, rule.port)
+    if space is None or space.has_paths_alone(rule):
         return None
     others = tuple(other for other in space.meeting(rule, Effect.ALLOW) if other.id not in gone)
-    if not others:
+    if not others or is_dead(space, rule):
         return None
-    effective = space.left_over(space.rule_boxes(rule), space.union(space.of_effect(Effect.DENY)))
-    return covering(space, effective, others)
+    denied = space.union(space.meeting(rule, Effect.DENY))
+    return covering(space, space.rule_boxes(rule), others, denied, subject.doubt_of(rule, Doubt.REDUNDANT))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from enum import StrEnum
 from functools import cached_property
 
 from meshc_compiler.call_graph import CallGraph
@@ -15,6 +16,15 @@ from meshc_compiler.lower.rule import GrantSite
 from meshc_compiler.space.callee_space import CalleeSpace
 
 
+class Doubt(StrEnum):
+    """A question about a grant that may have no answer within the bounds of the algebra."""
+
+    EMPTY = "any request meets the guard"
+    DEAD = "every request is denied"
+    REDUNDANT = "others allow all of it"
+    USELESS = "anything is taken away"
+
+
 class CheckSubject:
     """A lowered program under examination; what several checks need is made once."""
 
@@ -23,6 +33,18 @@ class CheckSubject:
         self.index = index
         self._spaces: dict[tuple[str, int], CalleeSpace | None] = {}
         self._routed_spaces: dict[tuple[str, int], CalleeSpace | None] = {}
+        self.doubts: dict[tuple[str, int], dict[Doubt, list[Rule]]] = {}
+        """Of each port, what could not be decided of which rules."""
+
+    def doubt_of(self, rule: Rule, doubt: Doubt) -> Callable[[], None]:
+        """Return what notes that a question about a rule could not be decided."""
+
+        def note() -> None:
+            rules = self.doubts.setdefault((rule.callee, rule.port), {}).setdefault(doubt, [])
+            if rule not in rules[-1:]:
+                rules.append(rule)
+
+        return note
 
     @property
     def mesh(self) -> Mesh:

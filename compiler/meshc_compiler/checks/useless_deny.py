@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshc_compiler.checks.deletion import delete_grant
-from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.checks.subject import CheckSubject, Doubt
 from meshc_compiler.finding import labels_at
 from meshc_compiler.ir.policy import Effect, Rule
-from meshc_compiler.space.callee_space import CalleeSpace
 from meshc_compiler.space.cover import covering
-from meshc_compiler.space.request_space import Nothing
+from meshc_compiler.space.request_space import Nothing, Undecided
 from meshc_lang.codes import authorization
 from meshc_lang.diagnostic import Applicability, Diagnostic
 
@@ -21,7 +20,7 @@ def check_useless_denies(subject: CheckSubject) -> Iterator[Diagnostic]:
     for site, rules in reversed(tuple(subject.grants_of(Effect.DENY))):
         if site.statement.because is not None:
             continue
-        covers = [_covering(subject.space(rule.callee, rule.port), rule, gone) for rule in rules]
+        covers = [_covering(subject, rule, gone) for rule in rules]
         if any(cover is None for cover in covers):
             continue
         gone.update(rule.id for rule in rules)
@@ -40,18 +39,23 @@ def check_useless_denies(subject: CheckSubject) -> Iterator[Diagnostic]:
         )
 
 
-def _covering(space: CalleeSpace | None, rule: Rule, gone: set[str]) -> tuple[Rule, ...] | None:
+def _covering(subject: CheckSubject, rule: Rule, gone: set[str]) -> tuple[Rule, ...] | None:
     """Return the denies that are needed to take all that a deny takes: none where it takes nothing anyway.
 
     None where it is not proved that it takes nothing away, or describes no request at all, which another check tells.
     """
+    space = subject.space(rule.callee, rule.port)
     if space is None:
         return None
+    doubt = subject.doubt_of(rule, Doubt.USELESS)
     own = space.rule_boxes(rule)
     if space.callers.mask(rule.callers) and isinstance(space.example(own), Nothing):
         return None
-    taken = space.shared(own, space.union(space.of_effect(Effect.ALLOW)))
-    if isinstance(space.example(taken), Nothing):
+    taken = space.shared(own, space.union(space.meeting(rule, Effect.ALLOW)))
+    answer = space.example(taken)
+    if isinstance(answer, Nothing):
         return ()
+    if isinstance(answer, Undecided):
+        doubt()
     others = tuple(other for other in space.meeting(rule, Effect.DENY) if other.id not in gone)
-    return covering(space, taken, others) if others else None
+    return covering(space, taken, others, doubt=doubt) if others else None

@@ -13,7 +13,7 @@ from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.ir.workload import MtlsMode, Protocol, ServicePort
 from meshc_compiler.space.caller_classes import CallerClasses, identities_asked, identities_in
-from meshc_compiler.space.diagram import Diagram
+from meshc_compiler.space.diagram import Diagram, each_bit
 from meshc_compiler.space.path_atoms import MOST_STATES
 from meshc_compiler.space.request_space import (
     Answer,
@@ -29,6 +29,9 @@ from meshc_lang.request import PLAINTEXT, Request
 __all__ = ("CalleeSpace", "Region", "is_rpc")
 
 _NEVER_FORWARDED = RequestMatch(methods=tuple(sorted(NEVER_FORWARDED)))
+
+_FEW_RULES = 64
+"""So many rules are looked at one by one; of more it is noted which may have which paths."""
 
 _Hull: TypeAlias = tuple[int, int, int]
 """The callers, methods and paths that some of a rule's requests have."""
@@ -58,6 +61,7 @@ class CalleeSpace:
         self._by_effect = {effect: tuple(rule for rule in self.rules if rule.effect is effect) for effect in Effect}
         self._boxes: dict[str, Region] = {}
         self._hulls: dict[Effect, tuple[tuple[Rule, _Hull], ...]] = {}
+        self._by_atom: dict[Effect, list[int]] = {}
 
     def rule_boxes(self, rule: Rule) -> Region:
         """Return the requests that a rule matches; None where they are too many to tell apart."""
@@ -77,12 +81,27 @@ class CalleeSpace:
             return
         own = self.rule_boxes(rule)
         callers, methods, paths = _hull(own)
-        for other, (those, some, others) in self._hulls_of(effect):
+        for other, (those, some, others) in self._near(paths, effect):
             # Most rules of a service have no path in common: that is seen at once.
             if paths & others and callers & those and methods & some and other is not rule and other.id != rule.id:
                 region = self.rule_boxes(other)
                 if self.overlap(own, region):
                     yield other
+
+    def _near(self, paths: int, effect: Effect) -> Iterable[tuple[Rule, _Hull]]:
+        """Return the allows, or denies, that may have one of the paths; all, where that is quicker."""
+        hulls = self._hulls_of(effect)
+        if len(hulls) <= _FEW_RULES or paths < 0 or paths.bit_count() > _FEW_RULES:
+            return hulls
+        if effect not in self._by_atom:
+            by_atom = self._by_atom[effect] = [0] * (0 if self.space is None else self.space.path_count)
+            for number, (_, (_, _, others)) in enumerate(hulls):
+                for atom in each_bit(others if others >= 0 else (1 << len(by_atom)) - 1):
+                    by_atom[atom] |= 1 << number
+        near = 0
+        for atom in each_bit(paths):
+            near |= self._by_atom[effect][atom]
+        return (hulls[number] for number in each_bit(near))
 
     def _hulls_of(self, effect: Effect) -> tuple[tuple[Rule, _Hull], ...]:
         if effect not in self._hulls:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from meshc_compiler.ir.policy import Rule
 from meshc_compiler.space.callee_space import CalleeSpace, Region
-from meshc_compiler.space.request_space import Nothing
+from meshc_compiler.space.request_space import Nothing, Undecided
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -42,14 +42,28 @@ def minimal_cover(
     return tuple(chosen)
 
 
-def covering(space: CalleeSpace, wanted: Region, candidates: Sequence[Rule]) -> tuple[Rule, ...] | None:
-    """Return the rules that are needed to take all that is wanted; None where it is not proved that they do."""
+def covering(
+    space: CalleeSpace,
+    wanted: Region,
+    candidates: Sequence[Rule],
+    besides: Region = (),
+    doubt: Callable[[], None] | None = None,
+) -> tuple[Rule, ...] | None:
+    """Return the rules that are needed to take all that is wanted; None where it is not proved that they do.
+
+    What is `besides` in a set is not wanted after all. `doubt` is called where it could not be decided.
+    """
 
     def left_over(whole: Region, taken: Region) -> Region:
         rest = space.left_over(whole, taken)
         # What is left may be boxes that no request is in: that is nothing, too.
         return () if rest is not None and isinstance(space.example(rest), Nothing) else rest
 
-    if not isinstance(space.escape(wanted, space.union(candidates)), Nothing):
+    answer = space.escape(wanted, space.any_of((space.union(candidates), besides)))
+    if not isinstance(answer, Nothing):
+        if doubt is not None and isinstance(answer, Undecided):
+            doubt()
         return None
+    if besides != ():
+        wanted = space.left_over(wanted, besides)
     return minimal_cover(wanted, candidates, space.rule_boxes, left_over, ())

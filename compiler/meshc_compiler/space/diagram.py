@@ -97,8 +97,8 @@ class Diagrams:
         """Return the literals where some hold and some do not."""
         key = (pos, neg)
         if key not in self._cubes:
-            asked = [(self._place[number], True) for number in _numbers(pos)]
-            asked += [(self._place[number], False) for number in _numbers(neg)]
+            asked = [(self._place[number], True) for number in each_bit(pos)]
+            asked += [(self._place[number], False) for number in each_bit(neg)]
             node = FULL
             for place, holds in sorted(asked, reverse=True):
                 node = self._of_literal(place, EMPTY, node) if holds else self._of_literal(place, node, EMPTY)
@@ -323,32 +323,38 @@ def _classes(rests: frozenset[_Rest]) -> Iterator[tuple[int, frozenset[_Rest]]]:
     for mask in by_mask:
         everything |= mask
     # Of each value, which masks it is in. A mask of most values is told by those that are not in it.
-    inside: dict[int, int] = dict.fromkeys(_numbers(everything), 0)
+    inside: dict[int, int] = dict.fromkeys(each_bit(everything), 0)
     wide = 0
     for number, mask in enumerate(by_mask):
         bit = 1 << number
         if mask.bit_count() * 2 > len(inside):
             wide |= bit
             mask = everything & ~mask
-        for value in _numbers(mask):
+        for value in each_bit(mask):
             inside[value] ^= bit
     masks: dict[int, int] = {}
     for value, signature in inside.items():
         masks[signature] = masks.get(signature, 0) | 1 << value
     for signature, mask in masks.items():
-        yield mask, frozenset(rest for number in _numbers(signature ^ wide) for rest in groups[number])
+        yield mask, frozenset(rest for number in each_bit(signature ^ wide) for rest in groups[number])
 
 
-def _numbers(mask: int) -> list[int]:
-    """Return the numbers of the bits that are set."""
+def each_bit(mask: int) -> list[int]:
+    """Return the numbers of the bits of a mask that are set."""
+    numbers = []
     if mask < 1 << 64:
-        numbers = []
         while mask:
             bit = mask & -mask
             numbers.append(bit.bit_length() - 1)
             mask ^= bit
         return numbers
-    return [number for number, digit in enumerate(reversed(f"{mask:b}")) if digit == "1"]
+    # Long masks are searched as texts: to cut a bit off one takes a copy each time.
+    digits = f"{mask:b}"[::-1]
+    at = digits.find("1")
+    while at >= 0:
+        numbers.append(at)
+        at = digits.find("1", at + 1)
+    return numbers
 
 
 def _united_end(left: int, right: int) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice
 
 from meshc_compiler.automaton import MOST_GIVEN_UP, NoText
@@ -73,17 +73,38 @@ class PathSearch:
         # Without regard to the atoms first: most sets that are empty are so for their expressions alone.
         if find_path((), (), matched, unmatched) is NoText.NONE:
             return NoText.NONE
-        if paths.bit_count() > _MOST_ATOMS or len(self._atoms.templates) > _MOST_TEMPLATES:
+        if paths.bit_count() > _MOST_ATOMS:
             return NoText.UNKNOWN
         unknown = False
         for bit in _each_bit(paths):
-            inside = [template for template, mask in self._atoms.masks.items() if mask & bit]
-            outside = [template for template, mask in self._atoms.masks.items() if not mask & bit]
+            inside, outside = self._bounds(bit)
+            if len(inside) + len(outside) > _MOST_TEMPLATES:
+                unknown = True
+                continue
             path = find_path(inside, outside, matched, unmatched)
             if isinstance(path, str):
                 return path
             unknown |= path is NoText.UNKNOWN
         return NoText.UNKNOWN if unknown else NoText.NONE
+
+    def _bounds(self, atom: int) -> tuple[list[PathTemplate], list[PathTemplate]]:
+        """Return the narrowest templates that an atom (a bit) is in, and the widest in these that it is not in."""
+        own = [(template, mask) for template, mask in self._masks if mask & atom]
+        inside = [one for one in own if not any(other[1] & ~one[1] == 0 and other[1] != one[1] for other in own)]
+        common = self._atoms.everything
+        for _, mask in inside:
+            common &= mask
+        others = {mask & common: template for template, mask in self._masks if not mask & atom and mask & common}
+        outside = [
+            template
+            for mask, template in others.items()
+            if not any(mask & ~other == 0 and other != mask for other in others)
+        ]
+        return [template for template, _ in inside], outside
+
+    @cached_property
+    def _masks(self) -> tuple[tuple[PathTemplate, int], ...]:
+        return tuple(self._atoms.masks.items())
 
     def _matches(self, pattern: str, path: str) -> bool:
         key = (pattern, path)

@@ -91,6 +91,11 @@ class RequestSpace:
             found.append(f"to compare {what} takes automata of more than {MOST_STATES:,} states")
         return tuple(found)
 
+    @property
+    def path_count(self) -> int:
+        """How many classes of paths the space tells apart."""
+        return len(self._atoms.witnesses)
+
     # ---- sets
 
     def boxes(self, wanted: RequestMatch, callers: int | None = None) -> Region:
