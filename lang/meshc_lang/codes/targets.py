@@ -24,6 +24,9 @@ __all__ = [
     "KUBERNETES_SERVER_SIDE",
     "KUBERNETES_TOO_LARGE",
     "LOCAL_MESH_FAILED",
+    "NETWORK_POLICY_CUTS",
+    "NETWORK_POLICY_OPENS",
+    "NETWORK_POLICY_UNREADABLE",
     "OBJECTIVE_NOT_MEASURED",
     "OBJECTIVE_WITHOUT_RULES",
     "OUTPUT_IN_THE_WAY",
@@ -415,4 +418,40 @@ OBJECTIVE_NOT_MEASURED = Code(
     ),
     bad=_SLO + "slo api { latency-p99: 200us }\n",
     good=_SLO + "slo api { latency-p99: 2ms }\n",
+)
+
+NETWORK_POLICY_CUTS = Code(
+    id="MSH885",
+    name="network-policy-cuts",
+    severity=Severity.ERROR,
+    summary="the network policies of a build, read back, cut off a call that the program allows",
+    why=(
+        "Every build reads its network policies back, by other code than wrote them and by what Kubernetes documents, "
+        "and proves that each connection that some allow needs leaves the caller and may come in at the callee, that "
+        "callers can look up names, and that externals can be reached. The witness is a request that the program "
+        "allows and that would find no way. Nothing is written then: it is a mistake of meshc."
+    ),
+)
+
+NETWORK_POLICY_OPENS = Code(
+    id="MSH886",
+    name="network-policy-opens",
+    severity=Severity.ERROR,
+    summary="the network policies of a build, read back, open a connection that no allow needs",
+    why=(
+        "A network policy sees pods and ports, so what it opens is more than the program allows; but it must open "
+        "nothing between two workloads of which no allow speaks, nor to pods and addresses that the program does not "
+        "know. Every build proves it by reading the policies back. Nothing is written then: it is a mistake of meshc."
+    ),
+)
+
+NETWORK_POLICY_UNREADABLE = Code(
+    id="MSH887",
+    name="network-policy-unreadable",
+    severity=Severity.ERROR,
+    summary="the network policies of a build cannot be read back",
+    why=(
+        "What is not understood is not proved: a field that Kubernetes does not know, or a selector about labels of "
+        "which the program says nothing. Nothing is written then: it is a mistake of meshc."
+    ),
 )
