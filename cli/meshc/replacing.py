@@ -25,3 +25,21 @@ def replace_file(path: str, content: bytes) -> None:
         with suppress(OSError):
             os.unlink(name)  # noqa: PTH108
         raise
+
+
+def create_file(path: str, content: bytes) -> None:
+    """Write a file that does not exist yet, in one step; one that appeared meanwhile is left as it is (an OSError)."""
+    target = Path(path)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as new:
+            new.write(content)
+            new.flush()
+            umask = os.umask(0)
+            os.umask(umask)
+            os.fchmod(new.fileno(), 0o666 & ~umask)
+            os.fsync(new.fileno())
+        os.link(name, target)
+    finally:
+        with suppress(OSError):
+            os.unlink(name)  # noqa: PTH108

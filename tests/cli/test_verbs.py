@@ -207,7 +207,7 @@ def test_test_as_json(folder: Path) -> None:
     case = document["cases"][1]
     assert set(case) == {"name", "passed", "expected", "actual", "span"}
     assert case["span"]["line"] == 12
-    assert document["coverage"] == {"classes": 4, "covered": 2}
+    assert document["coverage"] == {"classes": 9, "covered": 3}
 
 
 def test_why_tells_rule_route_and_settings_with_their_places(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +9,6 @@ import click
 from meshc.options import findings_format_option, overlay_option, program_argument, require_watchable, watch_option
 
 if TYPE_CHECKING:
-    from meshc.reporting import Reporting
     from meshc_compiler.pipeline import CompileResult
     from meshc_compiler.source_reader import SourceReader
 
@@ -28,6 +26,17 @@ if TYPE_CHECKING:
     metavar="TEXT",
     help="Run only cases with TEXT in their test's name or request, or at FILE:LINE; may be given again.",
 )
+@click.option("--cover", is_flag=True, help="Show which classes of requests no case is about.")
+@click.option(
+    "--cover-min",
+    "least_cover",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="Fail where fewer classes are exercised; with it goes --cover.",
+)
+@click.option("--fill", "fills", is_flag=True, help="Write the cases that are missing into the program.")
+@click.option("--into", metavar="FILE", help="With --fill: the file to write into, instead of coverage.test.mesh.")
+@click.option("--diff", is_flag=True, help="With --fill: show what would be written, and write nothing.")
 @watch_option
 def command(
     program: tuple[str, ...],
@@ -35,18 +44,41 @@ def command(
     format_: str,
     quiet: bool,
     chosen: tuple[str, ...],
+    cover: bool,
+    least_cover: float | None,
+    fills: bool,
+    into: str | None,
+    diff: bool,
     watch: bool,
 ) -> None:
     """Run the test blocks of a program against the meaning of its policy.
 
-    Exit status: 0 if every case is as expected, 1 if one is not or the program has errors, 2 if --filter leaves none.
+    Exit status: 0 if every case is as expected and enough is covered, 1 if not or if the program has errors, 2 if
+    --filter leaves no case.
     """
     from meshc.compiling import compile_paths
     from meshc.reporting import Reporting
+    from meshc.testing import Wanted, test_program
 
     if watch:
-        require_watchable(format_)
+        require_watchable(format_, *(("--fill",) if fills else ()))
+    if not fills and (diff or into is not None):
+        raise click.UsageError(f"`{'--diff' if diff else '--into'}` goes with `--fill`")
+    if fills and (chosen or overlay is not None):
+        other = "--filter" if chosen else "--overlay"
+        raise click.UsageError(f"`--fill` and `{other}` do not go together: tests are written for the whole program")
+    if fills and format_ != "text":
+        raise click.UsageError("`--fill` goes with `--format text` alone")
     reporting = Reporting.of(format_, one_line=watch)
+    wanted = Wanted(
+        quiet=quiet,
+        chosen=chosen,
+        cover=cover or least_cover is not None,
+        least_cover=least_cover,
+        fill=fills,
+        into=into,
+        diff=diff,
+    )
 
     def run(reader: SourceReader | None = None) -> CompileResult:
         return compile_paths(program, overlay, reader)
@@ -54,35 +86,5 @@ def command(
     if watch:
         from meshc.watching import watch_program
 
-        watch_program(program, run, lambda result: _test(result, reporting, quiet, chosen), reporting)
-    raise click.exceptions.Exit(_test(run(), reporting, quiet, chosen))
-
-
-def _test(result: CompileResult, reporting: Reporting, quiet: bool, chosen: tuple[str, ...]) -> int:
-    """Run the cases of a program, tell what came of them, and return the exit status."""
-    from meshc.render.terminal import terminal_of
-    from meshc.render.test_report import test_document, test_findings, test_text
-    from meshc_compiler.examples import run_examples
-
-    index = result.index
-    if index is None or not result.buildable:
-        reporting.tell_result(result)
-        return 1
-    cases = run_examples(index, chosen)
-    if chosen and not cases:
-        words = " or ".join(f"`{word}`" for word in chosen)
-        click.echo(f"meshc test: no case of {len(index.mesh.examples):,} has {words} in its name or request", err=True)
-        return 2
-    match reporting.form:
-        case "text":
-            told = test_text(cases, terminal_of(sys.stdout), quiet=quiet)
-        case "json":
-            told = test_document(index, cases, one_line=reporting.one_line)
-        case "junit":
-            from meshc.render.junit import junit_of_cases
-
-            told = junit_of_cases(cases)
-        case _:
-            told = reporting.document(test_findings(cases))
-    click.echo(told, nl=False)
-    return 0 if all(case.passed for case in cases) else 1
+        watch_program(program, run, lambda result: test_program(program, result, reporting, wanted), reporting)
+    raise click.exceptions.Exit(test_program(program, run(), reporting, wanted))

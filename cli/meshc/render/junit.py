@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from meshc.render.report import Entry, Report
@@ -44,8 +45,8 @@ def junit_document(report: Report) -> str:
     return _document(suites)
 
 
-def junit_of_cases(cases: Iterable[CaseResult]) -> str:
-    """Return a suite for each test block, with its cases."""
+def junit_of_cases(cases: Iterable[CaseResult], properties: Mapping[str, str] | None = None) -> str:
+    """Return a suite for each test block, with its cases; properties of the whole run stand in each of them."""
     suites: dict[str, list[_Case]] = {}
     for case in cases:
         span = case.span
@@ -61,7 +62,7 @@ def junit_of_cases(cases: Iterable[CaseResult]) -> str:
                 + ("" if span is None else f"at {span}\n"),
             )
         )
-    return _document(suites)
+    return _document(suites, properties or {})
 
 
 def _case_of(entry: Entry, report: Report) -> _Case:
@@ -83,12 +84,18 @@ def _case_of(entry: Entry, report: Report) -> _Case:
     )
 
 
-def _document(suites: dict[str, list[_Case]]) -> str:
+def _document(suites: dict[str, list[_Case]], properties: Mapping[str, str] = MappingProxyType({})) -> str:
     lines = ['<?xml version="1.0" encoding="UTF-8"?>']
     every = [case for cases in suites.values() for case in cases]
     lines.append(f"<testsuites {_attributes({'name': 'meshc', **_counts(every)})}>")
     for name, cases in suites.items():
         lines.append(f"  <testsuite {_attributes({'name': name, **_counts(cases)})}>")
+        if properties:
+            # They belong to suites in the dialect that servers read, not to the whole.
+            told = (
+                f"      <property {_attributes({'name': key, 'value': value})}/>" for key, value in properties.items()
+            )
+            lines += ["    <properties>", *told, "    </properties>"]
         used: dict[str, int] = {}
         for case in cases:
             number = used[case.name] = used.get(case.name, 0) + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshc.render.count import counted
-from meshc.render.json import document, span_json
+from meshc.render.json import Json, document, span_json
 from meshc.render.terminal import Ink, Terminal
 from meshc_lang.codes import style
 from meshc_lang.diagnostic import Diagnostic
@@ -13,7 +13,6 @@ from meshc_lang.source import SourceText
 
 if TYPE_CHECKING:
     from meshc_compiler.examples import CaseResult
-    from meshc_compiler.ir.mesh import MeshIndex
 
 
 def test_text(cases: tuple[CaseResult, ...], terminal: Terminal, *, quiet: bool) -> str:
@@ -61,18 +60,8 @@ def test_findings(cases: tuple[CaseResult, ...]) -> tuple[Diagnostic, ...]:
     )
 
 
-def test_document(index: MeshIndex, cases: tuple[CaseResult, ...], *, one_line: bool) -> str:
-    """Return the cases as JSON. Coverage counts rules and routes: all, and those that decide some case."""
-    rules = {(rule.callee, rule.port, rule.id) for rule in index.mesh.rules}
-    routes = {(route.service, route.port, rule.id) for route in index.mesh.routes for rule in route.rules}
-    decided = {(rule.callee, rule.port, rule.id) for case in cases for rule in case.decision.rules}
-    routed = {
-        (route.service, route.port, case.decision.route_rule.id)
-        for case in cases
-        if case.decision.route_rule is not None
-        for route in index.mesh.routes
-        if route.service == case.decision.request.callee and case.decision.route_rule in route.rules
-    }
+def test_document(cases: tuple[CaseResult, ...], *, one_line: bool, **members: Json) -> str:
+    """Return the cases as JSON, with further members of the document behind them."""
     return document(
         one_line=one_line,
         cases=[
@@ -85,8 +74,5 @@ def test_document(index: MeshIndex, cases: tuple[CaseResult, ...], *, one_line: 
             }
             for case in cases
         ],
-        coverage={
-            "classes": len(rules) + len(routes),
-            "covered": len(rules & decided) + len(routes & routed),
-        },
+        **members,
     )

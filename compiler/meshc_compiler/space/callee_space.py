@@ -41,22 +41,31 @@ class CalleeSpace:
     """One port of a callee: its callers in classes, its rules as boxes.
 
     Each identity that a rule names is a class of its own; all others, which only `any` can mean, are one more; and so
-    are calls without an identity, if the callee takes any.
+    are calls without an identity, if the callee takes any. `extra` are matches, and `named` identities, that are to be
+    told apart besides those of the rules.
     """
 
-    def __init__(self, index: MeshIndex, callee: str, port: ServicePort, extra: Iterable[RequestMatch] = ()) -> None:
+    def __init__(
+        self,
+        index: MeshIndex,
+        callee: str,
+        port: ServicePort,
+        extra: Iterable[RequestMatch] = (),
+        named: Iterable[SpiffeId] = (),
+    ) -> None:
         self._index = index
         self.callee = callee
         self.port = port
         self.rules = index.rules_of(callee, port.number)
         matches = (*(rule.match for rule in self.rules), RequestMatch(), *extra)
-        named: dict[SpiffeId, None] = {}
+        told_apart: dict[SpiffeId, None] = {}
         for rule in self.rules:
-            named.update(dict.fromkeys(identities_in(rule.callers)))
-        named |= identities_asked(matches)
+            told_apart.update(dict.fromkeys(identities_in(rule.callers)))
+        told_apart |= identities_asked(matches)
+        told_apart.update(dict.fromkeys(named))
         service = index.services.get(callee)
         takes_plaintext = service is not None and service.mtls is MtlsMode.PERMISSIVE
-        self.callers = CallerClasses(named, plaintext=takes_plaintext)
+        self.callers = CallerClasses(told_apart, plaintext=takes_plaintext)
         self.space: RequestSpace | None = build_space(matches, self.callers)
         self._by_effect = {effect: tuple(rule for rule in self.rules if rule.effect is effect) for effect in Effect}
         self._boxes: dict[str, Region] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meshc_lang.codes import (
     authorization,
+    coverage,
     expansion,
     identities,
     names,
@@ -31,6 +32,7 @@ FAMILIES = (
     (settings, "settings"),
     (authorization, "authorisation"),
     (routing, "routing"),
+    (coverage, "what tests leave out"),
     (resilience, "resilience"),
     (identities, "identity and TLS"),
     (overlays, "overlays"),
