@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +13,7 @@ from meshc_compiler.ir.mesh import Mesh, MeshIndex
 from meshc_compiler.loader import DiskReader, Program, SourceReader, load
 from meshc_compiler.lower.program import LoweredProgram, lower_program
 from meshc_compiler.suppression import Suppressed, Suppressions, Today, read_suppressions
+from meshc_lang.collector import collector_paused
 from meshc_lang.diagnostic import Diagnostic, Label, has_errors, in_order
 from meshc_lang.record import dataclass, field
 
@@ -77,7 +76,7 @@ def compile_program(
     `today` tells which suppressions are over; without it none is. With `overlay` the program is taken as that overlay
     has it, which must be one of its own (else `NoSuchOverlayError`).
     """
-    with _collector_paused():
+    with collector_paused():
         program, found = load(paths, reader or DiskReader())
         return compile_loaded(program, found, today, overlay=overlay)
 
@@ -87,7 +86,7 @@ def compile_all(paths: Sequence[str], reader: SourceReader | None = None, today:
 
     A finding that the program has by itself is told once, one that only overlays have with the first of them.
     """
-    with _collector_paused():
+    with collector_paused():
         program, found = load(paths, reader or DiskReader())
         return compile_loaded(program, found, today, every=True)
 
@@ -233,18 +232,6 @@ def _own_fixes(program: Program, diagnostics: tuple[Diagnostic, ...]) -> tuple[D
         else replace(finding, fixes=())
         for finding in diagnostics
     )
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Keep the cyclic collector from walking the growing mesh again and again: a third of a large program's time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def check_mesh(lowered: LoweredProgram, index: MeshIndex) -> tuple[Diagnostic, ...]:

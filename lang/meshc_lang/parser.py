@@ -7,15 +7,14 @@ all errors of a file are told together and the statements without one are kept.
 from __future__ import annotations
 
 import bisect
-import gc
 import re
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from meshc_lang.codes import syntax
+from meshc_lang.collector import collector_paused
 from meshc_lang.diagnostic import Diagnostic, in_order
 from meshc_lang.pattern import pattern
 from meshc_lang.record import dataclass
@@ -65,7 +64,7 @@ def parse(source: SourceText) -> tuple[SourceFile, tuple[Diagnostic, ...]]:
     Statements that can't be read are left out, each with at least one error; the names they would have declared are
     kept in `SourceFile.unread_names`. Never raises for any text.
     """
-    with _LOCK, _collector_paused():
+    with _LOCK, collector_paused():
         reader = _reader()
         statements = reader.read(source, 0, source.text, "start")
         if statements is None:
@@ -115,7 +114,7 @@ def read_stretch(source: SourceText, chunk: Chunk) -> StretchReading:
 
 def reads_as_program(text: str) -> bool:
     """Tell whether the whole text can be read, if perhaps with problems."""
-    with _LOCK, _collector_paused():
+    with _LOCK, collector_paused():
         return _reader().read(SourceText("", text), 0, text, "start") is not None
 
 
@@ -264,18 +263,6 @@ def _declared(source: SourceText, chunk: Chunk) -> list[Name]:
         first = _DECLARED.search(text, chunk.start, chunk.end)
         found = [(first.start(2), first[2])] if first is not None and first[1] == chunk.keyword else []
     return [Name(span=source.span(start, start + len(name)), text=name) for start, name in found]
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Keep the cyclic collector from walking the growing tree again and again: half the time of a large file."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 @cache

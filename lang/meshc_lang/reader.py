@@ -34,8 +34,8 @@ _MEANINGS = {
     **dict.fromkeys(("RBRACE", "RSQB", "RPAR"), _CLOSE),
 }
 
-_UNIT, _WHOLE, _PICKED, _SPREAD = range(4)
-"""How a rule's value comes from those of its symbols: the only one; all; some; some of which are lists to be joined."""
+_UNIT, _WHOLE, _ONE, _PICKED, _SPREAD = range(5)
+"""How a rule's value comes from those of its symbols: the only one; all; one; some; some of which are lists, joined."""
 
 _Match: TypeAlias = Callable[[str, int], re.Match[str] | None]
 _Children: TypeAlias = list[Any]
@@ -130,7 +130,7 @@ class Reader:
         kept, meaning_of = self._kept, self._meanings.get
         state, end_state = self._starts[start]
         states: list[int] = [state]
-        values: list[Any] = []
+        values: list[Any] = [None]
         at, length, depth = 0, len(text), 0
         value: Any
         while True:
@@ -190,17 +190,17 @@ class Reader:
                 if kind == _UNIT:
                     states[-1] = state = gotos[states[-2]][origin]
                 else:
+                    if kind == _ONE:
+                        children = [values[picks]]
+                    elif kind == _PICKED:
+                        children = list(picks(values))
+                    else:
+                        children = values[-size:] if size else []
+                        if kind == _SPREAD:
+                            children = _spread(picks, children)
                     if size:
-                        children = values[-size:]
                         del values[-size:]
                         del states[-size:]
-                    else:
-                        children = []
-                    if kind == _PICKED:
-                        children.append(None)
-                        children = list(picks(children))
-                    elif kind == _SPREAD:
-                        children = _spread(picks, children)
                     values.append(build(children))
                     state = gotos[states[-1]][origin]
                     states.append(state)
@@ -289,11 +289,13 @@ def _reduction(row: RuleRow, builder: Any) -> _Reduction:
         return (size, origin, _SPREAD, picks, build)
     if [place for place, _ in picks] == list(range(size)):
         return (size, origin, _WHOLE, None, build)
-    # A child left out of the text is the None that the loop puts behind the others.
-    places = [size if place is None else place for place, _ in picks]
+    if all(place is None for place, _ in picks):
+        return (size, origin, _SPREAD, picks, build)
+    # A child left out of the text is the None at the bottom of the stack, others are counted from its top.
+    places = [0 if place is None else place - size for place, _ in picks]
     if len(places) == 1:
-        return (size, origin, _PICKED, _one(places[0]), build)
-    return (size, origin, _PICKED, itemgetter(*places) if places else _none, build)
+        return (size, origin, _ONE, places[0], build)
+    return (size, origin, _PICKED, itemgetter(*places), build)
 
 
 def _spread(picks: tuple[tuple[int | None, bool], ...], values: _Children) -> _Children:
@@ -309,15 +311,6 @@ def _spread(picks: tuple[tuple[int | None, bool], ...], values: _Children) -> _C
         else:
             children = values[place]
     return children
-
-
-def _one(place: int | None) -> Callable[[_Children], _Children]:
-    return lambda children: [children[place]] if place is not None else [None]
-
-
-def _none(children: _Children) -> _Children:
-    del children
-    return []
 
 
 def _same(children: _Children) -> _Children:
