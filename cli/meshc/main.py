@@ -43,7 +43,7 @@ class Verbs(click.Group):
         verb = next((verb for verb in VERBS if verb.name == cmd_name), None)
         if verb is None:
             return None
-        command = getattr(importlib.import_module(f"meshc.commands.{verb.name}"), "command", None)
+        command = getattr(importlib.import_module(f"meshc.commands.{verb.module}"), "command", None)
         return command if isinstance(command, click.Command) else None
 
     def resolve_command(

@@ -7,11 +7,16 @@ from meshc_lang.record import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """A verb's word and one line about it; the module of the same name holds its `command`."""
+    """A verb's word and one line about it; the module of the same name (`_` for `-`) holds its `command`."""
 
     name: str
     summary: str
     hidden: bool = False
+
+    @property
+    def module(self) -> str:
+        """The module's name in this package."""
+        return self.name.replace("-", "_")
 
 
 VERBS = (
@@ -19,6 +24,7 @@ VERBS = (
     Verb("fmt", "write programs in their canonical form"),
     Verb("test", "run the test blocks"),
     Verb("why", "explain what becomes of a request: rule, route, settings"),
+    Verb("who-can", "tell who can call a service, directly or through others"),
     Verb("build", "write configurations and certificates for the targets"),
     Verb("up", "run the whole mesh on this machine, until Ctrl-C"),
     Verb("certs", "look at certificates"),
