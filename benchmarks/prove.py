@@ -131,7 +131,7 @@ def prove_callee(sizes: tuple[int, ...]) -> None:
         for one in found:
             kinds[one.code.id] = kinds.get(one.code.id, 0) + 1
         told = " ".join(f"{kind}:{count}" for kind, count in sorted(kinds.items()))
-        classes = space.space.path_count
+        classes = len(space.space.paths)
         rows.append((f"{size:,}", f"{classes:,}", f"{checks:.2f}", f"{seconds:.2f}", f"{equal:.2f}", told))
     head = ("rules", "path atoms", "all checks s", "allowed s", "equality s", "found")
     print_table("one callee: dead, redundant and useless rules, the whole of what is allowed, equality", head, rows)

@@ -152,6 +152,11 @@ class CallGraph:
             return None
         return space.request(witness, frozenset() if identity is None else frozenset({identity}))
 
+    def doubts(self, hops: Iterable[Hop]) -> tuple[str, ...]:
+        """Return why something about hops could not be decided, as half-sentences."""
+        spaces = [space_of(hop.callee, hop.port) for hop in hops for space_of in (self._space, self._routed_space)]
+        return tuple(dict.fromkeys(doubt for space in spaces if space is not None for doubt in space.doubts))
+
     def opening(self, hop: Hop) -> Rule | None:
         """Return the first allow that names or includes the caller of a hop."""
         identity = identity_of(self._index, hop.caller)

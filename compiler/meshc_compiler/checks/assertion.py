@@ -74,7 +74,7 @@ def _last_call(claim: NeverChain) -> Never:
 
 def _check_requests(subject: CheckSubject, claim: Never | Always | Only) -> Iterator[Diagnostic]:
     callers = None if ANYBODY in claim.callers else frozenset(_identities(subject.index, claim.callers))
-    undecided: list[str] = []
+    undecided: list[CalleeSpace] = []
     for callee, number in claim.callees:
         space = subject.space(callee, number)
         if space is None or not (space.rules or isinstance(claim, Always)):
@@ -88,13 +88,13 @@ def _check_requests(subject: CheckSubject, claim: Never | Always | Only) -> Iter
             case Nothing():
                 pass
             case Undecided():
-                undecided.append(callee)
+                undecided.append(space)
             case Witness() as witness:
                 request = space.request(witness, callers, outside=isinstance(claim, Only))
                 yield from _violation(subject, claim, request)
                 return
     if undecided:
-        yield from undecided_assert(claim, f"at `{undecided[0]}`")
+        yield from undecided_assert(claim, f"at `{undecided[0].callee}`", undecided[0].doubts)
 
 
 def _breaches(space: CalleeSpace, claim: Never | Always | Only, callers: Set[SpiffeId] | None) -> Region:

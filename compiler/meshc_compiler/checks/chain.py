@@ -22,7 +22,7 @@ def check_chain(subject: CheckSubject, claim: NeverChain) -> Iterator[Diagnostic
     if certain is None:
         doubtful = _shortest(graph, claim, doubtful=True)
         if doubtful is not None:
-            yield from undecided_assert(claim, f"of the chain `{chain_text(doubtful)}`")
+            yield from undecided_assert(claim, f"of the chain `{chain_text(doubtful)}`", graph.doubts(doubtful))
         return
     last = certain[-1]
     answer = graph.answer(last, claim.matches)

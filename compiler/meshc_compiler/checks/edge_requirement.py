@@ -54,7 +54,7 @@ def check_every_edge(subject: CheckSubject, claim: EveryEdge) -> Iterator[Diagno
                 if not isinstance(answer, Nothing):
                     doubtful = hop
     if doubtful is not None:
-        yield from undecided_assert(claim, f"on `{doubtful}`")
+        yield from undecided_assert(claim, f"on `{doubtful}`", graph.doubts((doubtful,)))
 
 
 def _holds(index: MeshIndex, condition: EdgeCondition, hop: Hop, case: Case) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
+from typing import TypeAlias
 
 from meshc_compiler.checks.subject import CheckSubject
 from meshc_compiler.evaluate import evaluate
@@ -24,9 +26,15 @@ def check_end_user_rules(subject: CheckSubject) -> Iterator[Diagnostic]:
     There a claim is asked for only to turn some users away, and whoever shows none is let through. That a guard holds
     without a token for other reasons, as in `claim … or header …`, is no finding.
     """
+    spaces: dict[tuple[str, int], _BareSpace] = {}
     for site, rules in subject.grants_of(Effect.ALLOW):
         for rule in rules:
-            request = _tokenless(subject, rule)
+            if rule.match.condition is None or not is_about_claims(rule.match.condition):
+                continue
+            key = (rule.callee, rule.port)
+            if key not in spaces:
+                spaces[key] = _bare_space(subject, *key)
+            request = _tokenless(subject, rule, spaces[key])
             if request is not None:
                 claim = next(asked for asked in questions(rule.match.condition) if is_claim(asked))
                 name = quoted(getattr(claim, "name", ""))
@@ -59,31 +67,43 @@ def check_untrusted_denies(subject: CheckSubject) -> Iterator[Diagnostic]:
             )
 
 
-def _tokenless(subject: CheckSubject, rule: Rule) -> Request | None:
-    """Return an allowed request without claims that the rule matches, and would not match with certain claims."""
+_Pair: TypeAlias = tuple[RequestMatch, RequestMatch]
+"""What is left of a match without a token, and those of it that a token could turn away."""
+
+_BareSpace: TypeAlias = tuple[CalleeSpace | None, dict[str, _Pair]]
+
+
+def _bare_space(subject: CheckSubject, callee: str, number: int) -> _BareSpace:
+    """Return the space of one port in which its allows can be compared with what is left of them without a token."""
+    pairs = {rule.id: pair for rule in subject.index.rules_of(callee, number) if (pair := _bare(rule)) is not None}
+    port = subject.index.port_of(callee, number)
+    if port is None or not pairs:
+        return None, {}
+    return CalleeSpace(subject.index, callee, port, chain.from_iterable(pairs.values())), pairs
+
+
+def _bare(rule: Rule) -> _Pair | None:
     condition = rule.match.condition
-    port = subject.index.port_of(rule.callee, rule.port)
-    if condition is None or port is None or not is_about_claims(condition):
+    if rule.effect is Effect.DENY or condition is None or not is_about_claims(condition):
         return None
     without = settled(condition, _answer_without_token)
     if without is False:
         return None
     bare: Condition | None = None if without is True else without
     turned_away = Not(condition) if bare is None else AllOf((bare, Not(condition)))
-    matches = (replace(rule.match, condition=bare), replace(rule.match, condition=turned_away))
-    space = CalleeSpace(subject.index, rule.callee, port, matches)
-    return _witness(subject, space, rule, matches)
+    return replace(rule.match, condition=bare), replace(rule.match, condition=turned_away)
 
 
-def _witness(
-    subject: CheckSubject, space: CalleeSpace, rule: Rule, matches: tuple[RequestMatch, RequestMatch]
-) -> Request | None:
-    if space.space is None:
+def _tokenless(subject: CheckSubject, rule: Rule, bare: _BareSpace) -> Request | None:
+    """Return an allowed request without claims that the rule matches, and would not match with certain claims."""
+    space, pairs = bare
+    if space is None or rule.id not in pairs:
         return None
+    without, turned_away = pairs[rule.id]
     mask = space.callers.mask(rule.callers)
-    if not isinstance(space.example(space.space.boxes(matches[1], mask)), Witness):
+    if not isinstance(space.example(space.requests_of((turned_away,), mask)), Witness):
         return None
-    found = space.example(space.shared(space.allowed, space.space.boxes(matches[0], mask)))
+    found = space.example(space.shared(space.allowed, space.requests_of((without,), mask)))
     if not isinstance(found, Witness):
         return None
     request = replace(space.request(found), claims=())

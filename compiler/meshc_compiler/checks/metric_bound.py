@@ -75,7 +75,8 @@ def _check_attempts(paths: _Paths, claim: MetricBound) -> Iterator[Diagnostic]:
     if _within(total, claim):
         return
     if any(isinstance(step.case.answer, Undecided) for step in worst):
-        yield from undecided_assert(claim, f"of the chain `{chain_text(tuple(step.hop for step in worst))}`")
+        hops = tuple(step.hop for step in worst)
+        yield from undecided_assert(claim, f"of the chain `{chain_text(hops)}`", paths.graph.doubts(hops))
         return
     factors = ", ".join(f"`{step.hop}` x {step.case.tries}" for step in worst)
     origins = [step.case.settings.retry_limit for step in worst if step.case.tries > 1]
@@ -98,7 +99,7 @@ def _check_deadline(paths: _Paths, claim: MetricBound) -> Iterator[Diagnostic]:
     if wait is not None and _within(wait, claim):
         return
     if isinstance(worst.case.answer, Undecided):
-        yield from undecided_assert(claim, f"on `{worst.hop}`")
+        yield from undecided_assert(claim, f"on `{worst.hop}`", paths.graph.doubts((worst.hop,)))
         return
     settings = worst.case.settings
     if wait is None:

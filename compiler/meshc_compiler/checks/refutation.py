@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from meshc_compiler.ir.claim import Assertion
 from meshc_lang.codes import Code, authorization
@@ -34,13 +34,18 @@ def refutation(
     )
 
 
-def undecided_assert(claim: Assertion, where: str) -> Iterator[Diagnostic]:
-    """Yield the finding that neither a proof nor a counter-example was found; `where` says of what."""
+def undecided_assert(claim: Assertion, where: str, reasons: Iterable[str] = ()) -> Iterator[Diagnostic]:
+    """Yield the finding that neither a proof nor a counter-example was found; `where` says of what.
+
+    The reasons are half-sentences, as `CalleeSpace.doubts` has them.
+    """
     if claim.origin is None:
         return
+    because = "; ".join(dict.fromkeys(reasons))
+    because = f": {because}" if because else ""
     yield Diagnostic(
         code=authorization.NOT_VERIFIED,
-        message=f"it could not be decided whether `{claim.text}` holds {where}",
+        message=f"it could not be decided whether `{claim.text}` holds {where}{because}",
         primary=claim.origin,
         help="each comparison has a bound: write paths as templates, and conditions with fewer alternatives",
         subject=f"assert {claim.text}",

@@ -14,6 +14,7 @@ from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.lower.program import LoweredProgram
 from meshc_compiler.lower.rule import GrantSite
 from meshc_compiler.space.callee_space import CalleeSpace
+from meshc_compiler.space.request_space import RequestSpace
 
 
 class Doubt(StrEnum):
@@ -33,6 +34,7 @@ class CheckSubject:
         self.index = index
         self._spaces: dict[tuple[str, int], CalleeSpace | None] = {}
         self._routed_spaces: dict[tuple[str, int], CalleeSpace | None] = {}
+        self._pool: dict[tuple[object, ...], RequestSpace | None] = {}
         self.doubts: dict[tuple[str, int], dict[Doubt, list[Rule]]] = {}
         """Of each port, what could not be decided of which rules."""
 
@@ -88,7 +90,7 @@ class CheckSubject:
         if key not in self._spaces:
             port = self.index.port_of(callee, number)
             extra = self._claimed.get(key, ())
-            self._spaces[key] = None if port is None else CalleeSpace(self.index, callee, port, extra)
+            self._spaces[key] = None if port is None else CalleeSpace(self.index, callee, port, extra, pool=self._pool)
         return self._spaces[key]
 
     def routed_space(self, callee: str, number: int) -> CalleeSpace | None:
@@ -100,5 +102,7 @@ class CheckSubject:
         if key not in self._routed_spaces:
             port = self.index.port_of(callee, number)
             extra = (*self._claimed.get(key, ()), *(rule.match for rule in route.rules))
-            self._routed_spaces[key] = None if port is None else CalleeSpace(self.index, callee, port, extra)
+            self._routed_spaces[key] = (
+                None if port is None else CalleeSpace(self.index, callee, port, extra, pool=self._pool)
+            )
         return self._routed_spaces[key]

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Set
 from functools import cached_property
 from typing import TypeAlias
 
-from meshc_compiler.evaluate import NEVER_FORWARDED
+from meshc_compiler.evaluate import NEVER_FORWARDED, View, identity_of
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.ir.workload import MtlsMode, Protocol, ServicePort
+from meshc_compiler.path import canonical_path
 from meshc_compiler.space.caller_classes import CallerClasses, identities_asked, identities_in
 from meshc_compiler.space.diagram import Diagram, each_bit
 from meshc_compiler.space.path_atoms import MOST_STATES
@@ -28,6 +29,7 @@ from meshc_lang.request import PLAINTEXT, Request
 
 __all__ = ("CalleeSpace", "Region", "is_rpc")
 
+_EVERYTHING = RequestMatch()
 _NEVER_FORWARDED = RequestMatch(methods=tuple(sorted(NEVER_FORWARDED)))
 
 _FEW_RULES = 64
@@ -52,12 +54,13 @@ class CalleeSpace:
         port: ServicePort,
         extra: Iterable[RequestMatch] = (),
         named: Iterable[SpiffeId] = (),
+        pool: dict[tuple[object, ...], RequestSpace | None] | None = None,
     ) -> None:
         self._index = index
         self.callee = callee
         self.port = port
         self.rules = index.rules_of(callee, port.number)
-        matches = (*(rule.match for rule in self.rules), RequestMatch(), *extra)
+        matches = (*[rule.match for rule in self.rules], _EVERYTHING, *extra)
         told_apart: dict[SpiffeId, None] = {}
         for rule in self.rules:
             told_apart.update(dict.fromkeys(identities_in(rule.callers)))
@@ -66,7 +69,14 @@ class CalleeSpace:
         service = index.services.get(callee)
         takes_plaintext = service is not None and service.mtls is MtlsMode.PERMISSIVE
         self.callers = CallerClasses(told_apart, plaintext=takes_plaintext)
-        self.space: RequestSpace | None = build_space(matches, self.callers)
+        # Ports with the same rules for the same callers, as monitoring has with all services, share what is worked out.
+        key = (takes_plaintext, self.callers.named, *map(id, matches))
+        if pool is not None and key in pool:
+            self.space: RequestSpace | None = pool[key]
+        else:
+            self.space = build_space(matches, self.callers)
+            if pool is not None:
+                pool[key] = self.space
         self._by_effect = {effect: tuple(rule for rule in self.rules if rule.effect is effect) for effect in Effect}
         self._boxes: dict[str, Region] = {}
         self._hulls: dict[Effect, tuple[tuple[Rule, _Hull], ...]] = {}
@@ -103,7 +113,7 @@ class CalleeSpace:
         if len(hulls) <= _FEW_RULES or paths < 0 or paths.bit_count() > _FEW_RULES:
             return hulls
         if effect not in self._by_atom:
-            by_atom = self._by_atom[effect] = [0] * (0 if self.space is None else self.space.path_count)
+            by_atom = self._by_atom[effect] = [0] * (0 if self.space is None else len(self.space.paths))
             for number, (_, (_, _, others)) in enumerate(hulls):
                 for atom in each_bit(others if others >= 0 else (1 << len(by_atom)) - 1):
                     by_atom[atom] |= 1 << number
@@ -172,6 +182,26 @@ class CalleeSpace:
         """
         return Undecided() if self.space is None else self.space.escape(region, taken)
 
+    def contains(self, region: Region, request: Request) -> bool | None:
+        """Tell whether a request to the port is in a set; None where the set could not be told.
+
+        One without a canonical path, of a caller that proves no identity the port takes, or of another form is in none.
+        """
+        http = self.port.protocol.is_http
+        path = canonical_path(request.path) if http else "/"
+        identity = identity_of(self._index, request.caller)
+        if request.caller == PLAINTEXT:
+            caller = self.callers.plaintext
+        else:
+            caller = 0 if identity is None else self.callers.of(identity)
+        if self.space is None or region is None:
+            return None
+        if path is None or not caller:
+            return False
+        claims = request.claims if self._index.mesh.token_issuers else ()
+        view = View(headers=request.headers, query=request.query, claims=claims, caller=identity)
+        return self.space.contains(region, caller, request.method, path, view)
+
     def same(self, left: Region, right: Region) -> bool | None:
         """Tell whether two sets have the same requests; None where it could not be decided."""
         return None if self.space is None else self.space.same(left, right)
@@ -195,7 +225,9 @@ class CalleeSpace:
         taken = self.union(self.of_effect(Effect.DENY))
         if self.port.protocol.is_http:
             taken = self.space.union((taken, self.space.boxes(_NEVER_FORWARDED, self.everybody)))
-        return self.left_over(self.union(self.of_effect(Effect.ALLOW)), taken)
+        allowed = self.left_over(self.union(self.of_effect(Effect.ALLOW)), taken)
+        # No token counts where no issuer is trusted.
+        return allowed if self._index.mesh.token_issuers else self.space.without_claims(allowed)
 
     def example(self, region: Region) -> Answer:
         """Return a request out of a set, or that there is none, or that it could not be decided."""

@@ -59,6 +59,10 @@ class CallerClasses:
                 mask |= bit
         return mask
 
+    def of(self, identity: SpiffeId) -> int:
+        """Return the class of a verified identity."""
+        return self._bits.get(identity, self.others)
+
     def is_named(self, identity: SpiffeId) -> bool:
         """Tell whether an identity is a class of its own."""
         return identity in self._bits

@@ -299,6 +299,16 @@ class Diagrams:
                 stack.append((having, pos | bit, neg))
                 stack.append((without, pos, neg | bit))
 
+    def holds(self, root: int, caller: int, method: int, path: int, yes: int) -> bool:
+        """Tell whether a request is in a set: its caller, method and path as bits, and the literals that hold of it."""
+        node = root
+        for bit in (path, caller, method):
+            node = next((remains for mask, remains in self._edges[node] if mask & bit), EMPTY)
+        while node > FULL:
+            place, without, having = self._asked[node]
+            node = having if yes & self._bits[place] else without
+        return node == FULL
+
     def callers(self, root: int) -> int:
         """Return the callers of whom some request is in a set."""
         mask = 0

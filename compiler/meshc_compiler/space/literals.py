@@ -14,6 +14,7 @@ from itertools import count
 from typing import TypeAlias, assert_never
 
 from meshc_compiler.automaton import MOST_GIVEN_UP, MOST_STATES, NoText, find_text, matched_together, one_of_texts
+from meshc_compiler.evaluate import View, attribute_values, members
 from meshc_compiler.ir.condition import Question, questions
 from meshc_compiler.ir.match import (
     AttributeKind,
@@ -27,7 +28,18 @@ from meshc_compiler.ir.match import (
     PathRegex,
     RequestMatch,
 )
-from meshc_compiler.regex import BEYOND, Characters, Choice, Regex, Repeat, Sequence, Subject, compiled, value_matches
+from meshc_compiler.regex import (
+    BEYOND,
+    Characters,
+    Choice,
+    Regex,
+    Repeat,
+    Sequence,
+    Subject,
+    compiled,
+    full_match,
+    value_matches,
+)
 from meshc_compiler.space.diagram import FULL, Diagrams
 from meshc_lang.record import dataclass, field
 
@@ -44,6 +56,9 @@ _BEYOND_ASCII = ord("é")
 _NO_SPACE = Characters(_ANY - {" ", "\t"})
 _TRIMMED: Regex = Choice((Sequence(()), _NO_SPACE, Sequence((_NO_SPACE, Repeat(Characters(_ANY), 0, None), _NO_SPACE))))
 """A text without white space at its ends."""
+
+_QUOTED: Regex = Sequence((Characters(frozenset('"')), Repeat(Characters(_ANY), 0, None)))
+"""A text that begins as one in quotes does."""
 
 _SOMETHING: Regex = Repeat(Characters(_ANY), 1, None)
 
@@ -104,8 +119,9 @@ class Literals:
         for match in matches:
             if isinstance(match.path, PathRegex) and match.path.pattern not in self.path_patterns:
                 self.path_patterns[match.path.pattern] = self._new_bit()
-            for question in questions(match.condition):
-                self._declare(question)
+            if match.condition is not None:
+                for question in questions(match.condition):
+                    self._declare(question)
         self.up: dict[int, int] = {bit: bit for bit in self.path_patterns.values()}
         self.down: dict[int, int] = dict(self.up)
         for attribute in self._attributes.values():
@@ -150,6 +166,15 @@ class Literals:
             self.up[bit] = self.up.get(bit, bit) | present
             self.down[bit] = bit
             self.down[present] |= bit
+
+    @property
+    def claims_absent(self) -> int:
+        """The literals that do not hold where no claim is borne."""
+        absent = 0
+        for (kind, _), attribute in self._attributes.items():
+            if kind == AttributeKind.CLAIM:
+                absent |= self.down[attribute.present]
+        return absent
 
     def alternatives(self, question: Question, wanted: bool) -> list[tuple[int, int]]:
         """Return the ways (what holds, what does not) in which a question about what is borne is answered as wanted."""
@@ -201,6 +226,23 @@ class Literals:
             node = diagrams.both_literals(node, own)
             self.is_exact &= exact
         return node
+
+    def answers(self, path: str, view: View) -> int:
+        """Return the questions (bits) of which the answer is yes for a request: its path, and what it bears."""
+        yes = sum(bit for pattern, bit in self.path_patterns.items() if full_match(pattern, path))
+        for (kind, name), attribute in self._attributes.items():
+            if kind == HEADER:
+                values = members(view.headers, name)
+            else:
+                values = attribute_values(view, AttributeKind(kind), name)
+            if values:
+                yes |= attribute.present
+                for value in values:
+                    yes |= attribute.values.get(value, 0)
+                    for pattern, bit in attribute.patterns.items():
+                        if not yes & bit and value_matches(pattern, value):
+                            yes |= bit
+        return yes
 
     # ---- what a request may bear that answers as a box does
 
@@ -314,6 +356,11 @@ def _value(kind: str, wanted: list[Regex], refused: list[str], excluded: list[st
             # Outside ASCII a letter is as good as another, but for the texts that are ruled out.
             spelt = (text.replace(BEYOND, chr(_BEYOND_ASCII + number)) for number in count())
             return next(choice for choice in spelt if BEYOND not in text or choice not in excluded)
+    if kind == AttributeKind.COOKIE:
+        # What no user agent would set, a client may send all the same.
+        text = find_text([*wanted, _TRIMMED], [*unwanted, _QUOTED], _PRINTABLE - {";"})
+        if isinstance(text, str):
+            return text
     possible = find_text(wanted, unwanted, _POSSIBLE[kind])
     return NoText.NONE if possible is NoText.NONE else NoText.UNKNOWN
 

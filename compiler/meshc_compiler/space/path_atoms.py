@@ -16,6 +16,8 @@ _REPRESENTATIVES = tuple(
 )
 """One segment for each combination of classes that a segment can be in: any is, some are `int`, `uuid` or `slug`."""
 
+_EXAMPLES = {SegmentKind.ANY: "x", SegmentKind.INT: "7", SegmentKind.SLUG: "x", SegmentKind.UUID: _UUID}
+
 _State = tuple[int, ...]
 """The nodes of the tree of templates that a path leads to, sorted."""
 
@@ -92,31 +94,39 @@ class PathAtoms:
     Sets of atoms are bit masks; `witnesses` has a canonical path of each atom.
     """
 
-    def __init__(self, tree: _Tree, templates: tuple[PathTemplate, ...], atoms: dict[int, int], paths: list[str]):
+    def __init__(
+        self,
+        tree: _Tree,
+        given: list[PathTemplate],
+        ends: list[int],
+        atoms: dict[int, int],
+        paths: list[str],
+    ) -> None:
         self._tree = tree
         self._atoms = atoms
-        self._ends: dict[int, int] = {}
-        self.templates = templates
+        self._given = given
         self.witnesses = tuple(paths)
         self.everything = (1 << len(paths)) - 1
-        masks = [0] * len(templates)
+        masks = [0] * len(given)
         for signature, atom in atoms.items():
             bit = 1 << atom
             while signature:
                 lowest = signature & -signature
                 masks[lowest.bit_length() - 1] |= bit
                 signature ^= lowest
-        for number, template in enumerate(templates):
-            self._ends[tree.end_of(template, grow=False)] = masks[number]
+        self._ends = {end: masks[tree.ended[end].bit_length() - 1] for end in ends}
+        # By identity first: those that are asked about are mostly the very ones that were given.
+        self._known = {id(template): self._ends[end] for template, end in zip(given, ends, strict=True)}
 
     @property
     def masks(self) -> dict[PathTemplate, int]:
         """The set of each template."""
-        return {template: self.mask(template) for template in self.templates}
+        return {template: self._known[id(template)] for template in self._given}
 
     def mask(self, template: PathTemplate) -> int:
         """Return the set of a template, which must be among those of the atoms."""
-        return self._ends[self._tree.end_of(template, grow=False)]
+        mask = self._known.get(id(template))
+        return self._ends[self._tree.end_of(template, grow=False)] if mask is None else mask
 
     def atom_of(self, canonical: str) -> int:
         """Return the atom (a number) that a canonical path is in."""
@@ -138,13 +148,15 @@ def split_paths(templates: Iterable[PathTemplate]) -> PathAtoms | None:
     the signature of its paths. The search goes by length, so that witnesses are short.
     """
     tree = _Tree()
-    distinct: list[PathTemplate] = []
-    for template in templates:
-        end = tree.end_of(template, grow=True)
-        if not tree.ended[end]:
-            tree.ended[end] = 1 << len(distinct)
-            distinct.append(template)
+    given = list(templates)
+    ends = [tree.end_of(template, grow=True) for template in given]
     ended = tree.ended
+    for number, end in enumerate(ends):
+        if not ended[end]:
+            ended[end] = 1 << number
+    apart = _apart(tree)
+    if apart is not None:
+        return PathAtoms(tree, given, ends, *apart)
     start = tree.settled([0])
     witness = {start: ""}
     atoms: dict[int, int] = {}
@@ -167,11 +179,60 @@ def split_paths(templates: Iterable[PathTemplate]) -> PathAtoms | None:
                     if len(witness) > MOST_STATES:
                         return None
         level = following
-    return PathAtoms(tree, tuple(distinct), atoms, witnesses)
+    return PathAtoms(tree, given, ends, atoms, witnesses)
+
+
+def _apart(tree: _Tree) -> tuple[dict[int, int], list[str]] | None:
+    """Return atoms and witnesses of templates of which no path has two; None where some path may have.
+
+    No segment leads two ways then, so that each template has an atom of its own.
+    """
+    if tree.kinds[0] or tree.rests[0] >= 0:
+        return None
+    atoms: dict[int, int] = {}
+    witnesses: list[str] = []
+    level = [(0, "")]
+    while level:
+        following: list[tuple[int, str]] = []
+        for node, path in level:
+            literals, kinds, rest, ended = tree.literals[node], tree.kinds[node], tree.rests[node], tree.ended[node]
+            if rest >= 0:
+                if literals or kinds or ended:
+                    return None
+                ended = tree.ended[rest]
+            if kinds and (literals or len(kinds) > 1):
+                return None
+            if ended not in atoms:
+                atoms[ended] = len(witnesses)
+                witnesses.append(path or "/")
+            if literals:
+                following += [(after, f"{path}/{literal}") for literal, after in literals.items()]
+            elif kinds:
+                [(kind, after)] = kinds.items()
+                following.append((after, f"{path}/{_EXAMPLES[kind]}"))
+        if level[0][1] and 0 not in atoms:
+            atoms[0] = len(witnesses)
+            witnesses.append(f"/{_unmentioned('x', tree.literals[0])}")
+        level = following
+    if 0 not in atoms:
+        atoms[0] = len(witnesses)
+        witnesses.append("/x")
+    return atoms, witnesses
 
 
 def _transitions(tree: _Tree, state: _State) -> list[tuple[str, _State]]:
     """Return one segment for each class of segments that the templates tell apart here, with the state it leads to."""
+    if len(state) == 1 and not tree.kinds[state[0]]:
+        # The most frequent case: one way on for each literal, and none for others; or one that takes whatever comes.
+        node = state[0]
+        rests, following = tree.rests, tree.literals[node]
+        if not following:
+            return [("x", state if node in tree.staying else ())]
+        ways: list[tuple[str, _State]] = [
+            (literal, (after,) if rests[after] < 0 else (after, rests[after])) for literal, after in following.items()
+        ]
+        ways.append((_unmentioned("x", following), ()))
+        return ways
     always: list[int] = []
     literals: dict[str, list[int]] = {}
     classes: dict[SegmentKind, list[int]] = {}

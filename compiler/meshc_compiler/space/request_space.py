@@ -17,6 +17,7 @@ from functools import reduce
 from typing import TypeAlias
 
 from meshc_compiler.automaton import MOST_STATES, NoText
+from meshc_compiler.evaluate import View
 from meshc_compiler.ir.match import AllOf, AnyOf, CallerIn, Condition, Not, PathRegex, PathTemplate, RequestMatch
 from meshc_compiler.space.answer import Answer, Nothing, Undecided, Witness
 from meshc_compiler.space.caller_classes import CallerClasses, identities_asked
@@ -75,7 +76,8 @@ class RequestSpace:
         self._literals = Literals(matches)
         self._search = PathSearch(atoms, self._literals.path_patterns)
         self._known: dict[tuple[int, int | None], Region] = {}
-        self._kept: list[RequestMatch] = []
+        self._kept = [*matches]
+        """What sets were made of: it is known by its identity, which must stay its own."""
         self._cubes: dict[int, tuple[_Cube, ...] | None] = {}
         self._diagrams: Diagrams | None = None
         self._consistent = EMPTY
@@ -91,18 +93,13 @@ class RequestSpace:
             found.append(f"to compare {what} takes automata of more than {MOST_STATES:,} states")
         return tuple(found)
 
-    @property
-    def path_count(self) -> int:
-        """How many classes of paths the space tells apart."""
-        return len(self._atoms.witnesses)
-
     # ---- sets
 
     def boxes(self, wanted: RequestMatch, callers: int | None = None) -> Region:
         """Return the requests of a match by these callers (by default all that have an identity)."""
         key = (id(wanted), callers)
         if key not in self._known:
-            self._kept.append(wanted)  # so that its number stays its own
+            self._kept.append(wanted)
             self._known[key] = self._boxes(wanted, callers)
         return self._known[key]
 
@@ -252,6 +249,15 @@ class RequestSpace:
                     out.append((callers, methods, paths, having, neg))
                 neg |= down[literal]
 
+    def without_claims(self, region: Region) -> Region:
+        """Return the requests of a set that bear no claim that is asked for."""
+        neg = self._literals.claims_absent
+        if not neg:
+            return region
+        return self.intersection(
+            region, ((self._callers.everybody, self._all_methods, self._atoms.everything, 0, neg),)
+        )
+
     # ---- diagrams
 
     def drawn(self, region: Region) -> Diagram | None:
@@ -295,6 +301,25 @@ class RequestSpace:
             case _:
                 ways = self._literals.alternatives(condition, True)
                 return self._root(tuple((everybody, methods, paths, pos, neg) for pos, neg in ways))
+
+    def contains(self, region: Region, caller: int, method: str, path: str, view: View) -> bool | None:
+        """Tell whether one request is in a set: its caller as a bit, its canonical path, and what it bears."""
+        if region is None:
+            return None
+        methods = self._method_bits.get(method, 1 << (len(self._methods) - 1))
+        paths = 1 << self._atoms.atom_of(path)
+        yes = self._literals.answers(path, view)
+        if isinstance(region, Diagram):
+            return self._own_diagrams().holds(region.root, caller, methods, paths, yes)
+        return any(
+            box[0] & caller and box[1] & methods and box[2] & paths and not box[3] & ~yes and not box[4] & yes
+            for box in region
+        )
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """One path of each class of paths that the space tells apart."""
+        return self._atoms.witnesses
 
     def same(self, left: Region, right: Region) -> bool | None:
         """Tell whether two sets are equal; None where it could not be decided."""
