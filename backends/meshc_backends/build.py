@@ -14,6 +14,7 @@ from meshc_backends.feature_refusal import refusals, unwatched
 from meshc_backends.finding import finding, reason_of
 from meshc_backends.manifest import manifest_of
 from meshc_backends.placement import KubernetesPlacement, Placement
+from meshc_backends.program_record import RECORD_NAME
 from meshc_backends.registry import Target, plan
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_lang.codes.targets import OUTPUT_HOLDS_AUTHORITY, OUTPUT_UNWRITABLE
@@ -28,7 +29,9 @@ class BuildInput:
     """What a build is made of besides the mesh: nothing else flows into its bytes.
 
     `program` is the digest of the mesh (hexadecimal SHA-256), `compiler` the version, `tests` how many cases of
-    test blocks passed and failed. `authority` is the directory of the certificate authority; `now` is in UTC.
+    test blocks passed and failed. `authority` is the directory of the certificate authority; `now` is in UTC. `record`
+    is the canonical text of the mesh, of which `program` is the digest: it is kept in the bundle, so that a later
+    program can be compared with what was built. Empty, nothing is kept.
     """
 
     program: str
@@ -36,6 +39,7 @@ class BuildInput:
     tests: tuple[int, int]
     authority: Path
     now: datetime
+    record: bytes = b""
     placement: Placement = KubernetesPlacement()
 
 
@@ -136,6 +140,8 @@ def _build(
         return BuildResult(
             written=False, diagnostics=diagnostics, targets=names, added=added, reservations=reservations
         )
+    if source.record:
+        artifacts = (*artifacts, Artifact(path=RECORD_NAME, content=source.record))
     _require_own_paths(artifacts)
     manifest = manifest_of(
         index.mesh,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from meshc.reporting import Reporting
 from meshc.version import compiler_version
 from meshc_backends.build import BuildInput, BuildResult, build
 from meshc_compiler.examples import run_examples
-from meshc_compiler.ir.dump import mesh_digest
+from meshc_compiler.ir.dump import canonical_text
 
 
 def build_program(
@@ -32,8 +33,10 @@ def build_program(
         return BuildResult(written=False, diagnostics=findings)
     cases = run_examples(compiled.index)
     passed = sum(case.passed for case in cases)
+    record = canonical_text(compiled.index.mesh).encode()
     source = BuildInput(
-        program=mesh_digest(compiled.index.mesh),
+        program=hashlib.sha256(record).hexdigest(),
+        record=record,
         compiler=compiler_version(),
         tests=(passed, len(cases) - passed),
         authority=authority,

@@ -309,6 +309,7 @@ def test_build_writes_all_four_targets_and_then_changes_nothing(folder: Path) ->
         "envoy",
         "kubernetes",
         "manifest.json",
+        "program.json",
         "sidecar",
     }
     manifest = json.loads((folder / "out" / "manifest.json").read_text())
@@ -515,6 +516,8 @@ def test_help_lists_the_verbs_and_hides_the_hidden() -> None:
         "fmt",
         "test",
         "why",
+        "who-can",
+        "diff",
         "build",
         "up",
         "certs",
@@ -523,7 +526,21 @@ def test_help_lists_the_verbs_and_hides_the_hidden() -> None:
         "lsp",
         "version",
     ]
-    for verb in ("certs", "check", "fmt", "test", "why", "build", "up", "proxy", "explain", "lsp", "version", "demo"):
+    for verb in (
+        "certs",
+        "check",
+        "fmt",
+        "test",
+        "why",
+        "diff",
+        "build",
+        "up",
+        "proxy",
+        "explain",
+        "lsp",
+        "version",
+        "demo",
+    ):
         assert invoke(verb, "--help").exit_code == 0
 
 

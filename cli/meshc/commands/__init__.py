@@ -25,6 +25,7 @@ VERBS = (
     Verb("test", "run the test blocks"),
     Verb("why", "explain what becomes of a request: rule, route, settings"),
     Verb("who-can", "tell who can call a service, directly or through others"),
+    Verb("diff", "tell what a change of the program does to requests"),
     Verb("build", "write configurations and certificates for the targets"),
     Verb("up", "run the whole mesh on this machine, until Ctrl-C"),
     Verb("certs", "look at certificates"),

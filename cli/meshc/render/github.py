@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from meshc.render.report import Entry, Report
 from meshc.render.terminal import Terminal
 from meshc_lang.diagnostic import Diagnostic, Severity
+from meshc_lang.source import Span
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 _PLAIN = Terminal()
@@ -17,18 +20,24 @@ def github_document(report: Report) -> str:
 
 def _annotation(entry: Entry) -> str:
     diagnostic = entry.diagnostic
-    properties = {"file": diagnostic.primary.source.path}
-    if diagnostic.primary.source.text:
-        first, last = diagnostic.primary.first, diagnostic.primary.last
+    return command(_COMMANDS[diagnostic.severity], diagnostic.primary, str(diagnostic.code), _message(diagnostic))
+
+
+def command(level: str, span: Span | None, title: str, lines: Sequence[str]) -> str:
+    """Return an annotation of `level` (error, warning, notice) at a place, with its message by lines."""
+    properties = {} if span is None else {"file": span.source.path}
+    if span is not None and span.source.text:
+        first, last = span.first, span.last
         properties |= {"line": str(first.line), "col": str(first.column), "endLine": str(last.line)}
         if first.line == last.line:  # columns of different lines are refused
             properties["endColumn"] = str(last.column)
-    properties["title"] = str(diagnostic.code)
+    properties["title"] = title
+    text = "\n".join(map(_PLAIN.safe, lines))
     named = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    return f"::{_COMMANDS[diagnostic.severity]} {named}::{_data(_message(diagnostic))}\n"
+    return f"::{level} {named}::{_data(text)}\n"
 
 
-def _message(diagnostic: Diagnostic) -> str:
+def _message(diagnostic: Diagnostic) -> list[str]:
     lines = [diagnostic.message]
     lines += [f"{label.span}: {label.text}" for label in diagnostic.related]
     if diagnostic.witness is not None:
@@ -37,7 +46,7 @@ def _message(diagnostic: Diagnostic) -> str:
         lines += f"help: {diagnostic.help}".splitlines()
     lines += [f"fix: {fix.title}" for fix in diagnostic.fixes]
     lines.append(f"explain: meshc explain {diagnostic.code.id}")
-    return "\n".join(map(_PLAIN.safe, lines))
+    return lines
 
 
 def _data(text: str) -> str:

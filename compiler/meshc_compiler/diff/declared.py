@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from meshc_compiler.diff.alignment import port_pairs, ports_of
 from meshc_compiler.diff.change import Change, ChangeKind
 from meshc_compiler.ir.jwt import TokenIssuer
-from meshc_compiler.ir.mesh import MeshIndex
+from meshc_compiler.ir.mesh import INGRESS, MeshIndex
 from meshc_compiler.ir.objective import Objective
 from meshc_compiler.ir.workload import External, Labels, Service, ServicePort, TlsOrigination
 from meshc_lang.record import dataclass
@@ -30,6 +30,10 @@ class _Part:
 
 _Parts = dict[str, _Part]
 
+_PORTS = "ports"
+_UNTOLD = ("selector", "host")
+"""What goes without saying of a service that came or went."""
+
 
 def declared_changes(old: MeshIndex, new: MeshIndex) -> tuple[Change, ...]:
     """Return what is declared in one program only, or otherwise. The old one is as written, not aligned."""
@@ -38,9 +42,11 @@ def declared_changes(old: MeshIndex, new: MeshIndex) -> tuple[Change, ...]:
     for subject in sorted({*before, *after}):
         one, other = before.get(subject), after.get(subject)
         if one is None or other is None:
+            if subject == INGRESS:
+                continue  # it is there all the same, and only not mentioned
             whole = one or other or {}
             first = next(iter(whole.values()))
-            told = ", ".join(f"{part} {held.text}" for part, held in whole.items() if part != "selector")
+            told = ", ".join(f"{part} {held.text}" for part, held in whole.items() if part not in _UNTOLD)
             text = (told, "absent") if other is None else ("absent", told)
             spans = () if first.span is None else (first.span,)
             changes.append(
@@ -56,6 +62,8 @@ def declared_changes(old: MeshIndex, new: MeshIndex) -> tuple[Change, ...]:
             )
             continue
         for part in dict.fromkeys((*one, *other)):
+            if part == _PORTS:
+                continue  # compared one by one
             left, right = one.get(part), other.get(part)
             if (left and left.value) != (right and right.value):
                 changes.append(_change(subject, part, left, right))
@@ -82,8 +90,7 @@ def _declared(index: MeshIndex) -> dict[str, _Parts]:
     for service in mesh.services:
         parts[service.name] = dict(_of_service(index, service))
     for workload in mesh.workloads:
-        # One that nobody calls is declared as a service all the same; the gateway is there once it is mentioned.
-        if workload.name not in index.services and workload.origin is not None:
+        if workload.name not in index.services:
             parts[workload.name] = dict(_of_workload(index, workload.name))
     for external in mesh.externals:
         parts[external.name] = dict(_of_external(external))
@@ -117,6 +124,7 @@ def _of_workload(index: MeshIndex, name: str) -> Iterator[tuple[str, _Part]]:
 
 
 def _of_service(index: MeshIndex, service: Service) -> Iterator[tuple[str, _Part]]:
+    yield _PORTS, _part(", ".join(map(_port_text, service.ports)), service.origin)
     if service.workload in index.workloads:
         yield from _of_workload(index, service.workload)
     yield "host", _part(service.host, service.origin)
@@ -128,6 +136,7 @@ def _of_service(index: MeshIndex, service: Service) -> Iterator[tuple[str, _Part
 
 def _of_external(external: External) -> Iterator[tuple[str, _Part]]:
     yield "hosts", _part(", ".join(external.hosts), external.origin)
+    yield _PORTS, _part(_port_text(external.port), external.origin)
     tls = external.tls
     yield "tls", _part("off" if tls is None else _tls(tls), external.origin if tls is None else tls.origin)
 

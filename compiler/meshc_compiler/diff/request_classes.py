@@ -87,7 +87,7 @@ class RequestClasses:
 
         What is told is exactly the set; where that takes too many words it is called a part of the first base.
         """
-        known = tuple(base for base in bases if base is not None)
+        known = tuple(self._with_methods_of(part, base) for base in bases if base is not None)
         for base in known:
             if self.within(self.of_base(base), part):
                 return self.text(base)
@@ -98,6 +98,15 @@ class RequestClasses:
             if words is not None:
                 return words
         return f"{self.text(known[0])} in part"
+
+    def _with_methods_of(self, part: Region, base: RequestMatch) -> RequestMatch:
+        """Return a match without those of its methods that no request of the set has."""
+        if len(base.methods) < 2:
+            return base
+        had = tuple(
+            one for one in base.methods if not self.is_empty(self.both(part, self.of(RequestMatch(methods=(one,)))))
+        )
+        return replace(base, methods=had) if had else base
 
     def of_base(self, base: RequestMatch) -> Region:
         """Return the requests of a match that was made of others by `meet`."""

@@ -71,8 +71,12 @@ def mesh_digest(mesh: Mesh) -> str:
 
 def digest_of(part: object) -> str:
     """Return the SHA-256 (hexadecimal) of any part of the IR, for example a workload's slice."""
-    text = json.dumps(_value(part, False), separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical_text(part).encode()).hexdigest()
+
+
+def canonical_text(part: object) -> str:
+    """Return a part of the IR as one line of ASCII: what digests are made of. `ir.record` reads a mesh back from it."""
+    return json.dumps(_value(part, False), separators=(",", ":"), ensure_ascii=True)
 
 
 def _value(value: Any, spans: bool) -> Any:
