@@ -11,6 +11,7 @@ from meshc.reporting import Reporting
 if TYPE_CHECKING:
     from datetime import date
 
+    from meshc_compiler.flip.search import FlipFinder
     from meshc_compiler.ir.mesh import MeshIndex
     from meshc_compiler.pipeline import CompileResult
     from meshc_compiler.source_reader import SourceReader
@@ -63,3 +64,11 @@ def mesh_or_exit(
         reporting.tell_result(result)
         raise click.exceptions.Exit(1)
     return result.index
+
+
+def flip_finder(paths: tuple[str, ...], overlay: str | None, *, of_allowed: bool) -> FlipFinder:
+    """Return what looks for the smallest edit that turns a verdict in a program; of refused requests at least."""
+    from meshc_compiler.flip.search import FlipFinder
+    from meshc_compiler.loader import DiskReader
+
+    return FlipFinder(paths, DiskReader(), today, overlay, of_allowed=of_allowed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from meshc.render.explained import ExplanationRenderer
 from meshc.render.json import Json, finding_json
@@ -16,11 +17,16 @@ from meshc_compiler.why import Explanation, explain, explain_text
 from meshc_lang.diagnostic import Diagnostic, has_errors
 from meshc_lang.parser import parse_request
 
+if TYPE_CHECKING:
+    from meshc_compiler.flip.search import FlipFinder
 
-def answer_all(index: MeshIndex, requests: tuple[str, ...], form: str, *, verbose: bool = False) -> int:
-    """Explain the requests that were named, with remedies; return 1 if some could not be read."""
+
+def answer_all(
+    index: MeshIndex, requests: tuple[str, ...], form: str, finder: FlipFinder | None = None, *, verbose: bool = False
+) -> int:
+    """Explain the requests that were named; return 1 if some could not be read."""
     renderer = ExplanationRenderer(index, terminal_of(sys.stdout), verbose=verbose)
-    answers = [(text, *explain_text(index, text)) for text in requests]
+    answers = [(text, *explain_text(index, text, finder)) for text in requests]
     if form == "json":
         told = [_as_json(renderer, text, explanation, found) for text, explanation, found in answers]
         sys.stdout.write(json.dumps(told, indent=2) + "\n")
@@ -31,7 +37,9 @@ def answer_all(index: MeshIndex, requests: tuple[str, ...], form: str, *, verbos
     return 1 if has_errors(problems) else 0
 
 
-def answer_stream(index: MeshIndex, lines: Iterable[bytes], form: str, *, verbose: bool = False) -> int:
+def answer_stream(
+    index: MeshIndex, lines: Iterable[bytes], form: str, finder: FlipFinder | None = None, *, verbose: bool = False
+) -> int:
     """Explain one request a line, as they come; empty lines and comments are passed over.
 
     As JSON there is one object a line for every request; one that could not be read has `findings` in it.
@@ -42,7 +50,7 @@ def answer_stream(index: MeshIndex, lines: Iterable[bytes], form: str, *, verbos
         text = line.decode("utf-8", "replace").strip()
         if not text or text.startswith("#"):
             continue
-        explanation, problems = _explained(index, text)
+        explanation, problems = _explained(index, text, finder)
         if has_errors(problems):
             status = 1
         if form == "json":
@@ -55,12 +63,14 @@ def answer_stream(index: MeshIndex, lines: Iterable[bytes], form: str, *, verbos
     return status
 
 
-def _explained(index: MeshIndex, text: str) -> tuple[Explanation | None, tuple[Diagnostic, ...]]:
+def _explained(
+    index: MeshIndex, text: str, finder: FlipFinder | None
+) -> tuple[Explanation | None, tuple[Diagnostic, ...]]:
     request, problems = parse_request(text)
     if request is None or problems:
         return None, problems
     resolved, problems = resolve_request(index, request)
-    return (None if resolved is None else explain(index, resolved, flip=False)), problems
+    return (None if resolved is None else explain(index, resolved, finder, near=finder is not None)), problems
 
 
 def _as_json(

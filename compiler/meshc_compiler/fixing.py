@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from meshc_compiler.loader import Refusal, SourceReader
+from meshc_compiler.loader import SourceReader
 from meshc_compiler.pipeline import CompileResult, compile_all
+from meshc_compiler.source_reader import EditedReader
 from meshc_compiler.suppression import Today
 from meshc_lang.diagnostic import Applicability, Diagnostic, Edit, Fix, Severity
 from meshc_lang.record import dataclass
 from meshc_lang.source import SourceText
 
-__all__ = ["FixedFile", "Fixing", "fix_program"]
+__all__ = ["FixedFile", "Fixing", "does_harm", "errors_of", "fix_program"]
 
 MOST_ROUNDS = 100
 """Fixes that make each other necessary for so long go in a circle."""
@@ -102,7 +103,7 @@ class _Fixer:
         )
 
     def _compile(self, texts: dict[str, str]) -> CompileResult:
-        return compile_all(self._paths, _Edited(self._disk, texts, self._contents), self._today)
+        return compile_all(self._paths, EditedReader(self._disk, texts, self._contents), self._today)
 
     def _owned(self) -> frozenset[str]:
         """Return the files that the paths name or hold: an imported file may lie elsewhere."""
@@ -146,7 +147,7 @@ class _Fixer:
         """Apply fixes together; where that does harm, in halves, so that those at fault are found and left out."""
         texts = self._applied(changes)
         after = self._compile(texts)
-        if not _does_harm(self._result, after):
+        if not does_harm(self._result, after):
             self._texts, self._result = texts, after
             self._fixed += [change.finding for change in changes]
         elif len(changes) == 1:
@@ -182,7 +183,7 @@ def _meet(one: Edit, other: Edit) -> bool:
     return a.start < b.end and b.start < a.end
 
 
-def _does_harm(before: CompileResult, after: CompileResult) -> bool:
+def does_harm(before: CompileResult, after: CompileResult) -> bool:
     """Tell whether a program is worse than it was: read less far, or with errors that it did not have.
 
     One that is read further may well show errors that nobody could see before.
@@ -190,7 +191,7 @@ def _does_harm(before: CompileResult, after: CompileResult) -> bool:
     was, now = _stage(before), _stage(after)
     if now != was:
         return now < was
-    new = _errors(after) - _errors(before)
+    new = errors_of(after) - errors_of(before)
     if was == 0 and not any(code.startswith("MSH0") for code, *_ in new):
         syntax = [sum(one.code.id.startswith("MSH0") for one in each.diagnostics) for each in (before, after)]
         return bool(new) and syntax[1] >= syntax[0]
@@ -204,41 +205,10 @@ def _stage(result: CompileResult) -> int:
     return 1 if any(one.mesh is None for one in (result, *result.overlays)) else 2
 
 
-def _errors(result: CompileResult) -> Counter[tuple[str, str, str, str]]:
+def errors_of(result: CompileResult) -> Counter[tuple[str, str, str, str]]:
+    """Return the errors of a program, told apart by what they say of which text."""
     return Counter(
         (one.code.id, one.message, one.primary.source.path, one.primary.text)
         for one in result.diagnostics
         if one.severity is Severity.ERROR
     )
-
-
-class _Edited:
-    """Files from a reader, some of them with another text; what the reader gave is kept in `contents`."""
-
-    def __init__(self, reader: SourceReader, texts: dict[str, str], contents: dict[str, bytes]) -> None:
-        self._reader = reader
-        self._texts = texts
-        self._contents = contents
-
-    def relative(self, path: str) -> str:
-        return self._reader.relative(path)
-
-    def is_directory(self, path: str) -> bool:
-        return self._reader.is_directory(path)
-
-    def exists(self, path: str) -> bool:
-        return self._reader.exists(path)
-
-    def list_directory(self, path: str) -> tuple[str, ...] | Refusal:
-        return self._reader.list_directory(path)
-
-    def real_path(self, path: str) -> str | None:
-        return self._reader.real_path(path)
-
-    def read(self, path: str, limit: int) -> bytes | Refusal:
-        if path in self._texts:
-            return self._texts[path].encode()
-        content = self._reader.read(path, limit)
-        if isinstance(content, bytes):
-            self._contents[path] = content
-        return content

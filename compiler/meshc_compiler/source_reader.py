@@ -163,6 +163,44 @@ class MemoryReader:
         return Refusal("does not exist") if content is None else content[: limit + 1]
 
 
+class EditedReader:
+    """Files from a reader, some of them with another text; what the reader gave is kept in `contents`."""
+
+    def __init__(self, reader: SourceReader, texts: dict[str, str], contents: dict[str, bytes]) -> None:
+        self._reader = reader
+        self._texts = texts
+        self._contents = contents
+
+    def relative(self, path: str) -> str:
+        """Ask the reader."""
+        return self._reader.relative(path)
+
+    def is_directory(self, path: str) -> bool:
+        """Ask the reader."""
+        return self._reader.is_directory(path)
+
+    def exists(self, path: str) -> bool:
+        """Ask the reader."""
+        return self._reader.exists(path)
+
+    def list_directory(self, path: str) -> tuple[str, ...] | Refusal:
+        """Ask the reader."""
+        return self._reader.list_directory(path)
+
+    def real_path(self, path: str) -> str | None:
+        """Ask the reader."""
+        return self._reader.real_path(path)
+
+    def read(self, path: str, limit: int) -> bytes | Refusal:
+        """Return the other text of a file that has one, and what the reader gives of all else."""
+        if path in self._texts:
+            return self._texts[path].encode()
+        content = self._reader.read(path, limit)
+        if isinstance(content, bytes):
+            self._contents[path] = content
+        return content
+
+
 def plain_path(path: str) -> str:
     """Return a path without empty parts and `.`; `..` stays, since what it means depends on links."""
     parts = [part for part in path.split("/") if part not in ("", ".")]

@@ -263,11 +263,12 @@ def test_why_as_json_is_an_array_by_the_contract(folder: Path) -> None:
     assert allowed["settings"]["timeout_ms"]["span"]["line"] == 6
     retry = allowed["settings"]["retry"]
     assert (retry["limit"]["value"], retry["on"]["value"], retry["budget_percent"]["value"]) == (1, ["s503"], 12.5)
-    assert allowed["flip"] is None
+    assert allowed["flip"]["title"] == "add `deny web -> api : GET /v1/x`"
     assert denied["allowed"] is False
     assert denied["rules"] == []
     assert denied["flip"]["title"] == "add `allow web -> api : PUT /new`"
-    assert denied["flip"]["edits"][0]["text"] == "\nallow web -> api : PUT /new"
+    assert denied["flip"]["edits"][0]["text"] == ", PUT /new"
+    assert denied["flip"]["opens"] == {"count": 0, "witness": None}
 
 
 def test_why_answers_standard_input_line_by_line(folder: Path) -> None:
@@ -532,6 +533,7 @@ def test_help_lists_the_verbs_and_hides_the_hidden() -> None:
         "fmt",
         "test",
         "why",
+        "who-can",
         "diff",
         "build",
         "up",
@@ -661,3 +663,16 @@ def test_the_examples_are_clean_and_their_tests_pass(example: str) -> None:
     path = ROOT / "examples" / example
     assert invoke("check", path, "--strict").exit_code == 0
     assert invoke("test", path).exit_code == 0
+
+
+def test_why_shows_how_to_deny_what_is_allowed_if_asked(folder: Path) -> None:
+    shown = invoke("why", "good.mesh", "web -> api GET /v1/other", "--flip").stdout
+    assert "  to deny it: add `deny web -> api : GET /v1/other`\n" in shown
+    told = invoke("why", "good.mesh", "web -> api GET /v1/orders", "--flip").stdout
+    assert "  to deny it: every small edit would break the test `orders: web -> api GET /v1/orders`\n" in told
+    assert "to allow" not in invoke("why", "good.mesh", "web -> api PUT /new", "--no-flip").stdout
+    lines = b"web -> api PUT /new\n"
+    quiet = invoke("why", "good.mesh", "-", "--format", "json", stdin=lines)
+    assert json.loads(quiet.stdout)["flip"] is None
+    asked = invoke("why", "good.mesh", "-", "--flip", "--format", "json", stdin=lines)
+    assert json.loads(asked.stdout)["flip"]["title"] == "add `allow web -> api : PUT /new`"

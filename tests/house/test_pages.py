@@ -43,7 +43,7 @@ def test_the_sessions_of_the_readme_print_what_it_shows(tmp_path: Path, monkeypa
     ambiguous = "".join([*lines[: beta + 1], "  POST /v1/orders => v1 as orders\n", *lines[beta + 1 :]])
     monkeypatch.chdir(tmp_path)
     sessions = SESSION.findall(README.read_text(encoding="utf-8"))
-    assert [arguments.split()[0] for arguments, _ in sessions] == ["check", "why", "who-can"]
+    assert [arguments.split()[0] for arguments, _ in sessions] == ["check", "why", "why", "who-can"]
     for arguments, shown in sessions:
         (tmp_path / "shop.mesh").write_text(ambiguous if arguments.startswith("check") else text, encoding="utf-8")
         result = CliRunner().invoke(cli, shlex.split(arguments))

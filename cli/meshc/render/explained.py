@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+from meshc.render.count import counted
 from meshc.render.json import Json, edit_json, request_json, span_json
 from meshc.render.patch import patch_lines
 from meshc.render.setting import number, settings_json
@@ -24,6 +26,10 @@ from meshc_compiler.lower.answer import answer_text
 from meshc_compiler.why import Explanation, overridden_rows, says_nothing, settings_rows
 from meshc_lang.source import Span
 from meshc_lang.units import print_percent, print_rate
+
+if TYPE_CHECKING:
+    from meshc_compiler.flip.effect import Effects
+    from meshc_compiler.flip.search import Flip
 
 _PERCENT = 10_000
 
@@ -80,12 +86,8 @@ class ExplanationRenderer:
             "mirrors": [mirror_json(mirror, self._span) for mirror in decision.mirrors],
             "faults": [fault_json(fault, self._span) for fault in decision.faults],
             "health": None if decision.health is None else health_json(decision.health, self._span),
-            "flip": None
-            if explanation.flip is None
-            else {
-                "title": explanation.flip.title,
-                "edits": [edit_json(edit) for edit in explanation.flip.edits],
-            },
+            "flip": None if explanation.flip is None else _flip_json(explanation.flip),
+            **({"obstacle": explanation.obstacle} if explanation.obstacle else {}),
         }
 
     def as_text(self, explanation: Explanation) -> str:
@@ -103,10 +105,22 @@ class ExplanationRenderer:
         for what, place in rows:
             gap = " " * (wide - cell_count(what) + 3) if place else ""
             lines.append(f"    {terminal.safe(what)}{terminal.paint(gap + terminal.safe(place), Ink.FAINT)}".rstrip())
-        if explanation.flip is not None:
-            lines.append(f"  {terminal.paint('to allow it:', Ink.GOOD)} {terminal.safe(explanation.flip.title)}")
-            lines += [f"    {line}" for line in patch_lines(explanation.flip.edits, terminal)]
+        lines += self._flip_lines(explanation)
         return "\n".join(lines) + "\n"
+
+    def _flip_lines(self, explanation: Explanation) -> Iterator[str]:
+        """Yield the smallest edit that turns the verdict, as a patch, and what else it does; or why there is none."""
+        terminal, flip = self._terminal, explanation.flip
+        title = terminal.paint("to deny it:" if explanation.decision.allowed else "to allow it:", Ink.GOOD)
+        if flip is None:
+            if explanation.obstacle:
+                yield f"  {title} every small edit would break {terminal.safe(explanation.obstacle)}"
+            return
+        yield f"  {title} {terminal.safe(flip.fix.title)}"
+        yield from (f"    {line}" for line in patch_lines(flip.fix.edits, terminal))
+        for word, effects in (("opens", flip.opens), ("closes", flip.closes)):
+            if effects.count != 0:
+                yield f"    {terminal.safe(_effects_text(word, effects))}"
 
     def _rows(self, explanation: Explanation) -> Iterator[tuple[str, str]]:
         decision = explanation.decision
@@ -177,3 +191,18 @@ def _place(span: Span | None, scope: str = "") -> str:
         return ""
     notes = (*([scope] if scope else ()), *span.notes)
     return f"{span} ({', '.join(notes)})" if notes else str(span)
+
+
+def _flip_json(flip: Flip) -> Json:
+    return {
+        "title": flip.fix.title,
+        "edits": [edit_json(edit) for edit in flip.fix.edits],
+        "opens": {"count": flip.opens.count, "witness": request_json(flip.opens.witness)},
+        "closes": {"count": flip.closes.count, "witness": request_json(flip.closes.witness)},
+    }
+
+
+def _effects_text(word: str, effects: Effects) -> str:
+    count = "other requests, too many to count" if effects.count is None else counted(effects.count, "other kind")
+    what = count if effects.count is None else f"{count} of request"
+    return f"it {word} {what}" + (f", such as `{effects.witness.text}`" if effects.witness is not None else "")

@@ -233,6 +233,19 @@ class CalleeSpace:
         """Return a request out of a set, or that there is none, or that it could not be decided."""
         return Undecided() if self.space is None else self.space.example(region)
 
+    def class_count(self, region: Region) -> int | None:
+        """Return in how many classes a set has requests: a caller, a method and a kind of path each.
+
+        The callers whom nothing names count as the workloads among them, at least as one. None where it is too much to
+        tell.
+        """
+        cells = None if self.space is None else self.space.cells(region)
+        if cells is None:
+            return None
+        named = sum(not self.callers.is_named(identity) for identity in self._index.workloads_by_id)
+        unnamed = max(1, named - (self.callee in self._index.workloads))
+        return sum(mask.bit_count() + (unnamed - 1) * bool(mask & self.callers.others) for mask in cells.values())
+
     # ---- callers
 
     @property

@@ -382,6 +382,20 @@ class RequestSpace:
             undecided |= found is NoText.UNKNOWN
         return Undecided() if undecided else Nothing()
 
+    def cells(self, region: Region) -> dict[tuple[int, int], int] | None:
+        """Return the callers (a mask) of each kind of path and method in a set; None where it is too much to tell."""
+        if region is None:
+            return None
+        boxes: Iterable[Box] = region if not isinstance(region, Diagram) else self._own_diagrams().boxes(region.root)
+        cells: dict[tuple[int, int], int] = {}
+        for number, (callers, methods, paths, _, _) in enumerate(boxes):
+            if number >= _MOST_SHOWN:
+                return None
+            for path in _each_bit(paths):
+                for method in _each_bit(methods):
+                    cells[path, method] = cells.get((path, method), 0) | callers
+        return cells
+
     def callers_in(self, region: Region) -> int | None:
         """Return the callers (as a mask) of whom some request is in a set; None where it could not be decided."""
         if region is None:
