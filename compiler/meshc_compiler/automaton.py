@@ -13,9 +13,9 @@ from functools import lru_cache
 from typing import TypeAlias, assert_never
 
 from meshc_compiler.regex import PREFERRED, Characters, Choice, Regex, Repeat, Sequence
-from meshc_lang.record import dataclass
+from meshc_lang.record import dataclass, field
 
-MOST_STATES = 4096
+MOST_STATES = 16_384
 """The most combinations of states that one search visits."""
 
 MOST_GIVEN_UP = 16
@@ -40,15 +40,19 @@ class _Automaton:
     following: tuple[int, ...]
     entered_by: dict[str, int]
     accepting: int
+    known: dict[int, int] = field(default_factory=dict, compare=False, repr=False)
 
-    def step(self, states: int, character: str) -> int:
-        """Return the states after one more character."""
-        reached = 0
-        while states:
-            bit = states & -states
-            reached |= self.following[bit.bit_length() - 1]
-            states ^= bit
-        return reached & self.entered_by.get(character, 0)
+    def ahead(self, states: int) -> int:
+        """Return the states that some character leads to: which of them depends on the character."""
+        reached = self.known.get(states)
+        if reached is None:
+            reached, left = 0, states
+            while left:
+                bit = left & -left
+                reached |= self.following[bit.bit_length() - 1]
+                left ^= bit
+            self.known[states] = reached
+        return reached
 
 
 class _Builder:
@@ -135,8 +139,9 @@ def find_text(wanted: Iterable[Regex], unwanted: Iterable[Regex], alphabet: froz
                 own & automaton.accepting for own, automaton in zip(states[len(ours) :], theirs, strict=True)
             ):
                 return _way(came_from, states)
-            for letter in letters:
-                reached = tuple(automaton.step(own, letter) for own, automaton in zip(states, every, strict=True))
+            ahead = [automaton.ahead(own) for own, automaton in zip(states, every, strict=True)]
+            for entered, letter in letters.items():
+                reached = tuple([own & mask for own, mask in zip(ahead, entered, strict=True)])
                 if reached not in came_from and all(reached[: len(ours)]):
                     if len(came_from) >= MOST_STATES:
                         return NoText.UNKNOWN
@@ -168,8 +173,9 @@ def matched_together(trees: Iterable[Regex], unwanted: Iterable[Regex], alphabet
             )
             if not matched >> len(ours):
                 found.add(matched)
-            for letter in letters:
-                reached = tuple(automaton.step(own, letter) for own, automaton in zip(states, every, strict=True))
+            ahead = [automaton.ahead(own) for own, automaton in zip(states, every, strict=True)]
+            for entered in letters:
+                reached = tuple([own & mask for own, mask in zip(ahead, entered, strict=True)])
                 if reached not in seen:
                     if len(seen) >= MOST_STATES:
                         return None
@@ -179,12 +185,20 @@ def matched_together(trees: Iterable[Regex], unwanted: Iterable[Regex], alphabet
     return found
 
 
-def _letters(automata: tuple[_Automaton, ...], alphabet: frozenset[str]) -> tuple[str, ...]:
-    """Return one letter of each class of letters that no automaton tells apart, plain ones first."""
+def _letters(automata: tuple[_Automaton, ...], alphabet: frozenset[str]) -> dict[tuple[int, ...], str]:
+    """Return one letter of each class of letters that no automaton tells apart, plain ones first.
+
+    A class is known by the states of each automaton that its letters enter.
+    """
     classes: dict[tuple[int, ...], str] = {}
-    for letter in sorted(alphabet, key=preference):
-        classes.setdefault(tuple(automaton.entered_by.get(letter, 0) for automaton in automata), letter)
-    return tuple(classes.values())
+    for letter in _in_order(alphabet):
+        classes.setdefault(tuple([automaton.entered_by.get(letter, 0) for automaton in automata]), letter)
+    return classes
+
+
+@lru_cache(maxsize=64)
+def _in_order(alphabet: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(alphabet, key=preference))
 
 
 def _way(came_from: dict[tuple[int, ...], tuple[tuple[int, ...], str] | None], states: tuple[int, ...]) -> str:

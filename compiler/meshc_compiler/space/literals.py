@@ -40,7 +40,7 @@ from meshc_compiler.regex import (
     full_match,
     value_matches,
 )
-from meshc_compiler.space.diagram import FULL, Diagrams
+from meshc_compiler.space.diagram import FULL, Diagrams, each_bit
 from meshc_lang.record import dataclass, field
 
 HEADER = "header"
@@ -97,11 +97,10 @@ class _Attribute:
     present: int
     values: dict[str, int] = field(default_factory=dict)
     patterns: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def bits(self) -> int:
-        """All its questions."""
-        return self.present | sum(self.values.values()) | sum(self.patterns.values())
+    bits: int = 0
+    """All its questions; set when all are known, as `asked` is."""
+    asked: dict[int, str] = field(default_factory=dict)
+    """The values by the numbers of their bits."""
 
 
 class Literals:
@@ -126,6 +125,7 @@ class Literals:
         self.down: dict[int, int] = dict(self.up)
         for attribute in self._attributes.values():
             self._close(attribute)
+        self._in_order = sorted(self._attributes.items(), key=lambda item: item[0])
 
     def _new_bit(self) -> int:
         self._bits += 1
@@ -153,6 +153,8 @@ class Literals:
 
     def _close(self, attribute: _Attribute) -> None:
         present = attribute.present
+        attribute.bits = present | sum(attribute.values.values()) | sum(attribute.patterns.values())
+        attribute.asked = {bit.bit_length() - 1: value for value, bit in attribute.values.items()}
         self.up[present] = self.down[present] = present
         for pattern, bit in attribute.patterns.items():
             self.up[bit] = bit | present
@@ -250,7 +252,7 @@ class Literals:
         """Return what a request bears that is so and not otherwise; or that none can, or that it was not found out."""
         found: dict[tuple[str, str], list[str]] = {}
         unknown = False
-        for (kind, name), attribute in sorted(self._attributes.items(), key=lambda item: item[0]):
+        for (kind, name), attribute in self._in_order:
             if not pos & attribute.present:
                 continue
             values = self._values(kind, attribute, pos, neg)
@@ -297,13 +299,12 @@ def _consistent(kind: str, attribute: _Attribute, diagrams: Diagrams) -> tuple[i
     """
     present, patterns = attribute.present, attribute.patterns
     matched = {value: [bit for one, bit in patterns.items() if value_matches(one, value)] for value in attribute.values}
-    parts = []
-    for value, bit in attribute.values.items():
-        implied = present
-        for pattern in matched[value]:
-            implied |= pattern
-        parts.append(diagrams.any_of((diagrams.cube(0, bit), diagrams.cube(implied, 0))))
-    parts += [diagrams.any_of((diagrams.cube(0, bit), diagrams.cube(present, 0))) for bit in patterns.values()]
+    # It is there, or nothing of it holds: so no chain of all values has to be made for each of them.
+    parts = [diagrams.any_of((diagrams.cube(present, 0), diagrams.cube(0, attribute.bits)))]
+    for value, bit in reversed(attribute.values.items()):
+        if matched[value]:
+            implied = sum(matched[value])
+            parts.append(diagrams.any_of((diagrams.cube(0, bit), diagrams.cube(implied, 0))))
     exact = True
     if patterns:
         trees = [compiled(pattern, Subject.VALUE) for pattern in patterns]
@@ -325,9 +326,10 @@ def _consistent(kind: str, attribute: _Attribute, diagrams: Diagrams) -> tuple[i
 
 def _values(kind: str, attribute: _Attribute, pos: int, neg: int) -> list[str] | NoText:
     """Return values of one header, parameter, cookie or claim that answer its questions."""
-    chosen = sorted(value for value, bit in attribute.values.items() if pos & bit)
+    values = attribute.bits - attribute.present - sum(attribute.patterns.values())
+    chosen = sorted(attribute.asked[number] for number in each_bit(pos & values))
     refused = [pattern for pattern, bit in attribute.patterns.items() if neg & bit]
-    excluded = [value for value, bit in attribute.values.items() if neg & bit]
+    excluded = [attribute.asked[number] for number in each_bit(neg & values)]
     for pattern, bit in attribute.patterns.items():
         if pos & bit and not any(value_matches(pattern, value) for value in chosen):
             text = _value(kind, [compiled(pattern, Subject.VALUE)], refused, excluded)
