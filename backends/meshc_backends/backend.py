@@ -9,9 +9,10 @@ from typing import Protocol
 
 from meshc_backends.artifact import Artifact, Emission
 from meshc_backends.placement import Placement
+from meshc_backends.workshop import Reader, Workshop
 from meshc_compiler.ir.feature import Feature
 from meshc_compiler.ir.mesh import MeshIndex
-from meshc_lang.record import dataclass
+from meshc_lang.record import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,8 @@ class EmitContext:
 
     `authority` is the directory of the certificate authority, outside the bundle. `now` is the time by which
     certificates are issued (UTC). `previous` returns the content of a file of the bundle that this build replaces, or
-    None. `emitted` holds what earlier backends of this build made.
+    None. `emitted` holds what earlier backends of this build made. `workshop` makes the files of workloads, `reader`
+    proves each.
     """
 
     placement: Placement
@@ -28,6 +30,8 @@ class EmitContext:
     now: datetime
     previous: Callable[[str], bytes | None]
     emitted: tuple[Artifact, ...] = ()
+    workshop: Workshop = field(default_factory=Workshop)
+    reader: Reader | None = None
 
 
 class Backend(Protocol):

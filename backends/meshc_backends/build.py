@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from meshc_backends.artifact import Artifact, Reservation
+from meshc_backends.artifact_cache import open_cache
 from meshc_backends.backend import EmitContext
 from meshc_backends.bundle import Bundle, building_in, read_bundle, replaceable, write_bundle
 from meshc_backends.feature_refusal import refusals, unwatched
@@ -16,6 +17,7 @@ from meshc_backends.manifest import manifest_of
 from meshc_backends.placement import KubernetesPlacement, Placement
 from meshc_backends.program_record import RECORD_NAME
 from meshc_backends.registry import Target, plan
+from meshc_backends.workshop import Workshop
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_lang.codes.targets import OUTPUT_HOLDS_AUTHORITY, OUTPUT_UNWRITABLE
 from meshc_lang.diagnostic import Diagnostic, has_errors
@@ -32,6 +34,8 @@ class BuildInput:
     test blocks passed and failed. `authority` is the directory of the certificate authority; `now` is in UTC. `record`
     is the canonical text of the mesh, of which `program` is the digest: it is kept in the bundle, so that a later
     program can be compared with what was built. Empty, nothing is kept.
+
+    Neither `cache` (a directory, see `artifact_cache`) nor the number of `processes` changes a byte.
     """
 
     program: str
@@ -41,6 +45,8 @@ class BuildInput:
     now: datetime
     record: bytes = b""
     placement: Placement = KubernetesPlacement()
+    cache: Path | None = None
+    processes: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +107,8 @@ def emit(
     artifacts: list[Artifact] = []
     diagnostics: list[Diagnostic] = [*unwatched(index.mesh, chosen)]
     reservations: list[Reservation] = []
+    cache = None if source.cache is None else open_cache(source.cache, source.now.timestamp())
+    workshop = Workshop(cache, source.processes)
     for target in chosen:
         context = EmitContext(
             placement=source.placement,
@@ -108,6 +116,8 @@ def emit(
             now=source.now,
             previous=old.content if old is not None else lambda _: None,
             emitted=tuple(artifacts),
+            workshop=workshop,
+            reader=target.load_reader(),
         )
         emission = target.load().emit(index, context)
         artifacts += emission.artifacts
@@ -115,6 +125,9 @@ def emit(
         reservations += emission.reservations
         if has_errors(diagnostics):
             break
+    if cache is not None:
+        cache.tidy()
+        cache.close()
     return tuple(artifacts), tuple(diagnostics), tuple(reservations)
 
 
@@ -152,8 +165,8 @@ def _build(
         reservations=reservations,
         tests=source.tests,
     )
-    changed = sum(old is None or not old.holds(artifact) for artifact in artifacts)
-    write_bundle(out, artifacts, manifest)
+    same = frozenset(artifact.path for artifact in artifacts if old is not None and old.holds(artifact))
+    write_bundle(out, artifacts, manifest, same)
     after = {artifact.path for artifact in artifacts}
     return BuildResult(
         written=True,
@@ -163,7 +176,7 @@ def _build(
         reservations=reservations,
         tests=source.tests,
         files=len(after),
-        changed=changed,
+        changed=len(artifacts) - len(same),
         removed=len(old.digests.keys() - after) if old is not None else 0,
         dropped_targets=tuple(name for name in (old.manifest.targets if old is not None else ()) if name not in names),
     )

@@ -159,15 +159,19 @@ def building_in(out: Path) -> Iterator[None]:
                 folder.rmdir()
 
 
-def write_bundle(out: Path, artifacts: tuple[Artifact, ...], manifest: Manifest) -> None:
+def write_bundle(
+    out: Path, artifacts: tuple[Artifact, ...], manifest: Manifest, same: frozenset[str] = frozenset()
+) -> None:
     """Write a bundle beside `out` and swap it in, so that at `out` there is the old one or the new one, whole.
+
+    `same` are the paths of files that lie at `out` as they are to be: they are taken over and not written.
 
     Raises:
         OSError: something could not be written; `out` is as it was.
     """
     new = Path(tempfile.mkdtemp(prefix=_prefix(out), suffix=".new", dir=out.parent))
     try:
-        _fill(new, artifacts, manifest)
+        _fill(new, artifacts, manifest, out, same)
         _swap(new, out)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
@@ -189,21 +193,37 @@ def _clear_leftovers(out: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _fill(new: Path, artifacts: tuple[Artifact, ...], manifest: Manifest) -> None:
+def _fill(new: Path, artifacts: tuple[Artifact, ...], manifest: Manifest, out: Path, same: frozenset[str]) -> None:
     secret_folders = {Path(artifact.path).parent for artifact in artifacts if artifact.secret}
     folders = {parent for artifact in artifacts for parent in Path(artifact.path).parents} - {Path()}
     for folder in sorted(folders):
         (new / folder).mkdir(mode=_SECRET_DIRECTORY_MODE)
+    written = []
     for artifact in artifacts:
+        if artifact.path in same and not artifact.secret and _take_over(out / artifact.path, new / artifact.path):
+            continue
+        written.append(artifact.path)
         _write_file(new / artifact.path, artifact.content, SECRET_MODE if artifact.secret else PUBLIC_MODE)
     _write_file(new / MANIFEST_NAME, manifest.text().encode(), PUBLIC_MODE)
     for folder in sorted(folders, reverse=True):
         (new / folder).chmod(_SECRET_DIRECTORY_MODE if folder in secret_folders else _DIRECTORY_MODE)
     new.chmod(_DIRECTORY_MODE)
-    names: tuple[str | Path, ...] = (*(artifact.path for artifact in artifacts), MANIFEST_NAME, *folders, "")
+    names: tuple[str | Path, ...] = (*written, MANIFEST_NAME, *folders, "")
     with ThreadPoolExecutor(_FLUSHERS) as flushers:  # a file system takes many together as fast as one
         for _ in flushers.map(_flush, (new / name for name in names)):
             pass
+
+
+def _take_over(old: Path, new: Path) -> bool:
+    """Give a file that is on the disk already a second name; False where it is not as we write files."""
+    try:
+        found = old.lstat()
+        if not stat.S_ISREG(found.st_mode) or stat.S_IMODE(found.st_mode) != PUBLIC_MODE or found.st_nlink != 1:
+            return False
+        os.link(old, new, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
 
 
 def _write_file(path: Path, content: bytes, mode: int) -> None:

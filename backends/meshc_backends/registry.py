@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from meshc_backends.backend import Backend
+from meshc_backends.workshop import Reader
 from meshc_lang.record import dataclass
 
 
@@ -14,7 +15,8 @@ from meshc_lang.record import dataclass
 class Target:
     """A target's word, where its backend is, and what else a build with it must hold.
 
-    `needs` are targets that must be there; of `needs_one_of` one must be, the first if none was asked for.
+    `needs` are targets that must be there; of `needs_one_of` one must be, the first if none was asked for. `reader`
+    names what proves the file of each workload (`module:function`), where there is such a thing.
     """
 
     name: str
@@ -22,10 +24,16 @@ class Target:
     attribute: str
     needs: tuple[str, ...] = ()
     needs_one_of: tuple[str, ...] = ()
+    reader: str = ""
 
     def load(self) -> Backend:
         """Import the backend."""
         return cast(Backend, getattr(importlib.import_module(self.module), self.attribute))
+
+    def load_reader(self) -> Reader | None:
+        """Import what reads this target's files back."""
+        module, _, name = self.reader.partition(":")
+        return cast(Reader, getattr(importlib.import_module(module), name)) if module else None
 
 
 BACKENDS = (

@@ -11,6 +11,7 @@ from meshc.compiling import compile_paths
 from meshc.reporting import Reporting
 from meshc.version import compiler_version
 from meshc_backends.build import BuildInput, BuildResult, build
+from meshc_backends.workers import processors
 from meshc_compiler.examples import run_examples
 from meshc_compiler.ir.dump import canonical_text
 
@@ -22,6 +23,7 @@ def build_program(
     authority: Path,
     reporting: Reporting,
     overlay: str | None = None,
+    cache: Path | None = None,
 ) -> BuildResult:
     """Compile, check and write a bundle; the findings of the program and of its targets are in the result.
 
@@ -41,6 +43,8 @@ def build_program(
         tests=(passed, len(cases) - passed),
         authority=authority,
         now=datetime.now(UTC),
+        cache=cache,
+        processes=processors(),
     )
     silence = compiled.suppressions.silence
     built = build(compiled.index, targets, out, source, stops=lambda found: bool(reporting.status(silence(found).kept)))

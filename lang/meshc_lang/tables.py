@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
-from meshc_lang.grammar_cache import grammar_cache
+from meshc_lang.user_cache import user_cache
 
 __all__ = ["GRAMMAR_STARTS", "AnyBucket", "Pick", "RuleRow", "Tables", "grammar_text", "load_tables"]
 
@@ -97,9 +97,9 @@ def _places(*, writing: bool = False) -> Iterator[str]:
         yield os.path.join(_HERE, "mesh.tables")
     if sys.pycache_prefix is None and not (writing and sys.dont_write_bytecode):
         yield os.path.join(_HERE, "__pycache__", "mesh.tables")
-    cache = grammar_cache()
+    cache = user_cache()
     if cache is not None:
-        yield cache
+        yield os.path.join(cache, "mesh.tables")
 
 
 def _read(path: str, grammar: str) -> Tables | None:

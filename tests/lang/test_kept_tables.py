@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from meshc_lang.grammar_cache import grammar_cache
+from meshc_lang.user_cache import user_cache
 
 ROOT = Path(__file__).resolve().parents[2]
 PARSE = """
@@ -94,13 +94,13 @@ def test_damaged_tables_are_made_anew(tmp_path: Path, damage: bytes | None) -> N
 
 def test_a_directory_that_others_may_write_to_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert grammar_cache() == str(tmp_path / "meshc" / "mesh.tables")
+    assert user_cache() == str(tmp_path / "meshc")
     (tmp_path / "meshc").chmod(0o777)
-    assert grammar_cache() is None
+    assert user_cache() is None
 
 
 def test_no_place_for_tables_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert grammar_cache() is None
+    assert user_cache() is None
     assert parsed(tmp_path / "file") == SEEN

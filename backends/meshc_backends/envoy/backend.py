@@ -11,7 +11,7 @@ from meshc_backends.envoy.tcp_refusal import tcp_findings
 from meshc_backends.placement import Placement
 from meshc_compiler.ir.feature import Feature
 from meshc_compiler.ir.mesh import MeshIndex
-from meshc_compiler.ir.slice import WorkloadSlice, slice_of
+from meshc_compiler.ir.slice import WorkloadSlice
 from meshc_lang.diagnostic import Diagnostic
 
 
@@ -47,7 +47,7 @@ class EnvoyBackend:
     def emit(self, index: MeshIndex, context: EmitContext) -> Emission:
         """Return `envoy/<workload>.json` for every workload."""
         refused = tuple(protocol_findings(index.mesh))
-        emissions = [emit_workload(slice_of(index, workload), context.placement) for workload in index.mesh.workloads]
+        emissions = context.workshop.make(TARGET, index, context.placement, emit_workload, context.reader)
         return Emission(
             artifacts=tuple(artifact for emission in emissions for artifact in emission.artifacts),
             diagnostics=(

@@ -42,24 +42,36 @@ def encode(message: Message) -> bytes:
 _WIDTH = 110
 
 
+class _Keys(dict[str, str]):
+    """The text of each key that was met, with its colon: there are a few hundred."""
+
+    def __missing__(self, key: str) -> str:
+        text = self[key] = f"{_quoted(key)}: "
+        return text
+
+
+_KEYS = _Keys()
+
+
 def _text(value: Any, depth: int) -> str:
-    match value:
-        case str():
-            return _quoted(value)
-        case dict():
-            parts = [f"{_quoted(key)}: {_text(inner, depth + 1)}" for key, inner in value.items()]
-            opening, closing = "{", "}"
-        case list() | tuple():
-            parts = [_text(inner, depth + 1) for inner in value]
-            opening, closing = "[", "]"
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case _:
-            return json.dumps(value, allow_nan=False)
-    line = ", ".join(parts)
-    if len(line) + depth <= _WIDTH and "\n" not in line:
-        return f"{opening}{line}{closing}"
+    kind = type(value)
+    if kind is dict:
+        parts = [
+            _KEYS[key] + (_quoted(inner) if type(inner) is str else _text(inner, depth + 1))
+            for key, inner in value.items()
+        ]
+        opening, closing = "{", "}"
+    elif kind is list or kind is tuple:
+        parts = [_quoted(inner) if type(inner) is str else _text(inner, depth + 1) for inner in value]
+        opening, closing = "[", "]"
+    elif kind is bool:
+        return "true" if value else "false"
+    elif kind is int:
+        return str(value)
+    else:
+        return json.dumps(value, allow_nan=False)
+    # A part that takes several lines is longer than what fits on one.
+    if sum(map(len, parts)) + 2 * (len(parts) - 1) + depth <= _WIDTH:
+        return f"{opening}{', '.join(parts)}{closing}"
     lead = "\n" + " " * (depth + 1)
     return f"{opening}{lead}{f',{lead}'.join(parts)}\n{' ' * depth}{closing}"

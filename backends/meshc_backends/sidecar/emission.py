@@ -15,7 +15,7 @@ from meshc_backends.sidecar.outbound import outbound_services, settings_problems
 from meshc_compiler.ir.feature import Feature
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
 from meshc_compiler.ir.setting import Settings
-from meshc_compiler.ir.slice import WorkloadSlice, slice_of
+from meshc_compiler.ir.slice import WorkloadSlice
 from meshc_compiler.ir.workload import ServicePort
 from meshc_lang.codes.targets import SIDECAR_CANNOT_HOLD, SIDECAR_PROTOCOL
 from meshc_lang.diagnostic import Diagnostic
@@ -54,8 +54,7 @@ class SidecarBackend:
             if port.protocol not in CARRIED:
                 diagnostics.append(_not_carried(what, port))
                 reservations.append(_refused(what, port))
-        for workload in index.mesh.workloads:
-            emission = emit_workload(slice_of(index, workload), context.placement)
+        for emission in context.workshop.make(TARGET, index, context.placement, emit_workload, context.reader):
             artifacts += emission.artifacts
             diagnostics += emission.diagnostics
         return Emission(artifacts=tuple(artifacts), diagnostics=tuple(diagnostics), reservations=tuple(reservations))

@@ -53,6 +53,14 @@ def _targets(context: click.Context, parameter: click.Parameter, value: tuple[st
     show_default=True,
     help="The certificate authority's directory; its keys stay out of the bundle.",
 )
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    default=Path(".meshc/cache"),
+    show_default=True,
+    help="Where files are kept for the next build; safe to delete.",
+)
+@click.option("--no-cache", is_flag=True, help="Make every file anew.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing unless something is wrong.")
 @findings_format_option
 @finding_options
@@ -62,6 +70,8 @@ def command(
     out: Path,
     targets: tuple[str, ...],
     authority: Path,
+    cache: Path,
+    no_cache: bool,
     quiet: bool,
     format_: str,
     fail_level: str,
@@ -78,7 +88,7 @@ def command(
     from meshc.reporting import Reporting
 
     reporting = Reporting.of(format_, fail_level, strict, max_errors, verbose)
-    result = build_program(program, targets, out, authority, reporting, overlay)
+    result = build_program(program, targets, out, authority, reporting, overlay, None if no_cache else cache)
     if not result.written or reporting.form != "text":
         reporting.tell(result.diagnostics)
     elif not quiet:

@@ -1,4 +1,4 @@
-"""Where the tables of the grammar may be kept between runs, if not beside it."""
+"""The user's cache directory of meshc: for what is kept between runs, and must be nobody else's to write."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import stat
 from contextlib import suppress
 
 
-def grammar_cache() -> str | None:
-    """Return the file that the tables may be kept in, or None where there is no place that is ours alone.
+def user_cache() -> str | None:
+    """Return the folder `meshc` in the user's cache directory (`XDG_CACHE_HOME`, else `~/.cache`).
 
-    It lies in the user's cache directory (`XDG_CACHE_HOME`, else `~/.cache`) and is safe to delete. A directory that
-    others may write to is not used: what is read from the file decides what a program means.
+    It is safe to delete. None where there is none that only the user may write to: what is read from it decides what
+    a program means.
     """
     try:
         base = os.environ.get("XDG_CACHE_HOME") or ""
@@ -27,4 +27,4 @@ def grammar_cache() -> str | None:
     except OSError:
         return None
     ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
-    return os.path.join(folder, "mesh.tables") if ours and os.access(folder, os.W_OK) else None
+    return folder if ours and os.access(folder, os.W_OK) else None

@@ -1,0 +1,96 @@
+"""Where the files of workloads are made: from the cache or anew, in as many processes as there are processors.
+
+A workload's file is a function of its slice and of where things listen. So one that was made of an equal slice by the
+same code, and proved, is the same file; and which process makes it does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from meshc_backends.artifact import Artifact, Emission
+from meshc_backends.artifact_cache import ArtifactCache
+from meshc_backends.placement import KubernetesPlacement, Placement
+from meshc_backends.workers import work_on
+from meshc_compiler.ir.fingerprint import Fingerprints
+from meshc_compiler.ir.mesh import MeshIndex
+from meshc_compiler.ir.slice import WorkloadSlice, slice_of
+from meshc_compiler.ir.workload import Workload
+from meshc_lang.diagnostic import Diagnostic, has_errors
+
+__all__ = ["Maker", "Reader", "Workshop"]
+
+Maker: TypeAlias = Callable[[WorkloadSlice, Placement], Emission]
+"""What a target makes of one workload."""
+
+Reader: TypeAlias = Callable[[MeshIndex, WorkloadSlice, Placement, Artifact], tuple[Diagnostic, ...]]
+"""What reads a workload's file back, and tells where it does not mean what the program says."""
+
+
+class Workshop:
+    """Makes what a target says of each workload: `cache` keeps what was made, `processes` is how many work at once."""
+
+    def __init__(self, cache: ArtifactCache | None = None, processes: int = 1) -> None:
+        self._cache = cache
+        self._processes = processes
+        self._fingerprints = Fingerprints()
+
+    def make(
+        self, target: str, index: MeshIndex, placement: Placement, maker: Maker, reader: Reader | None = None
+    ) -> tuple[Emission, ...]:
+        """Return what the target makes of each workload of the mesh, in the order of the workloads.
+
+        `reader` proves each file that is made anew; only what nothing was found in is kept for the next build.
+        """
+        # Where things listen is told to the cache by the name of the placement; others than this one have tables.
+        cached = self._cache if type(placement) is KubernetesPlacement else None
+
+        def one(workload: Workload) -> Emission:
+            slice_ = slice_of(index, workload)
+            path = f"{target}/{workload.name}.json"
+            key = None
+            if cached is not None:
+                key = cached.key(target, path, "kubernetes", str(reader is not None), self._fingerprints.of(slice_))
+                content = cached.get(key)
+                if content is not None:
+                    return Emission(artifacts=(Artifact(path=path, content=content),))
+            emission = maker(slice_, placement)
+            if reader is not None and not has_errors(emission.diagnostics):
+                found = tuple(one for file in emission.artifacts for one in reader(index, slice_, placement, file))
+                if found:
+                    return Emission(
+                        artifacts=emission.artifacts,
+                        diagnostics=emission.diagnostics + found,
+                        reservations=emission.reservations,
+                    )
+            if cached is not None and key is not None and _is_plain(emission, path):
+                cached.put(key, emission.artifacts[0].content)
+            return emission
+
+        def remote(workload: Workload) -> bytes | None:
+            emission = one(workload)
+            path = f"{target}/{workload.name}.json"
+            return emission.artifacts[0].content if _is_plain(emission, path) else None
+
+        workloads = index.mesh.workloads
+        if self._processes < 2:
+            return tuple(one(workload) for workload in workloads)
+        # What comes with a finding or a reservation is made again here: few files do, and only bytes come from workers.
+        return tuple(
+            one(workload)
+            if content is None
+            else Emission(artifacts=(Artifact(path=f"{target}/{workload.name}.json", content=content),))
+            for workload, content in zip(workloads, work_on(workloads, remote, self._processes), strict=True)
+        )
+
+
+def _is_plain(emission: Emission, path: str) -> bool:
+    """Tell whether an emission is one public file at a path, and nothing else."""
+    return (
+        len(emission.artifacts) == 1
+        and emission.artifacts[0].path == path
+        and not emission.artifacts[0].secret
+        and not emission.diagnostics
+        and not emission.reservations
+    )
