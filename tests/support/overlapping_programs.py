@@ -8,12 +8,13 @@ from hypothesis.strategies import DrawFn
 _PATHS = ("/**", "/a", "/a/**", "/a/*", "/a/{id:int}", "/b", "/*/x", "/b/**", '~"/(a|b)/[0-9]+"')
 _METHODS = ("*", "GET", "GET|POST", "POST", "DELETE")
 _GUARDS = ("", ' if header "x-a" present', ' if header "x-a" == "1"', ' unless header "x-b" == "2"', " if from web")
-_CALLERS = ("web", "job", "any", "[web, job]", "ingress")
+_CALLERS = ("web", "job", "any", "both", "ingress")
 
 _HEAD = """mesh m { trust-domain: "m.example" }
 service web {}
 service job {}
 service idle {}
+group both = [web, job]
 service api { port: 8080/http, versions: [v1, v2] }
 service db { port: 5432/tcp }
 """

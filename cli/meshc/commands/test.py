@@ -37,6 +37,15 @@ if TYPE_CHECKING:
 @click.option("--fill", "fills", is_flag=True, help="Write the cases that are missing into the program.")
 @click.option("--into", metavar="FILE", help="With --fill: the file to write into, instead of coverage.test.mesh.")
 @click.option("--diff", is_flag=True, help="With --fill: show what would be written, and write nothing.")
+@click.option("--mutate", "mutates", is_flag=True, help="Change each sentence a little, and show what nothing notices.")
+@click.option(
+    "--mutate-min",
+    "least_mutate",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="Fail where fewer of the changes are noticed; with it goes --mutate.",
+)
+@click.option("--mutants", type=click.IntRange(min=1), metavar="N", help="With --mutate: try at most N changes.")
 @watch_option
 def command(
     program: tuple[str, ...],
@@ -49,17 +58,26 @@ def command(
     fills: bool,
     into: str | None,
     diff: bool,
+    mutates: bool,
+    least_mutate: float | None,
+    mutants: int | None,
     watch: bool,
 ) -> None:
     """Run the test blocks of a program against the meaning of its policy.
 
-    Exit status: 0 if every case is as expected and enough is covered, 1 if not or if the program has errors, 2 if
+    Exit status: 0 if every case is as expected and enough is covered and noticed, 1 if
+    not or if the program has errors, 2 if
     --filter leaves no case.
     """
     from meshc.compiling import compile_paths
     from meshc.reporting import Reporting
     from meshc.testing import Wanted, test_program
 
+    mutates = mutates or least_mutate is not None
+    if mutants is not None and not mutates:
+        raise click.UsageError("`--mutants` goes with `--mutate`")
+    if mutates and chosen:
+        raise click.UsageError("`--mutate` and `--filter` do not go together: any test may notice a change")
     if watch:
         require_watchable(format_, *(("--fill",) if fills else ()))
     if not fills and (diff or into is not None):
@@ -78,6 +96,9 @@ def command(
         fill=fills,
         into=into,
         diff=diff,
+        mutate=mutates,
+        least_mutate=least_mutate,
+        mutants=mutants,
     )
 
     def run(reader: SourceReader | None = None) -> CompileResult:

@@ -73,7 +73,7 @@ def _last_call(claim: NeverChain) -> Never:
 
 
 def _check_requests(subject: CheckSubject, claim: Never | Always | Only) -> Iterator[Diagnostic]:
-    callers = None if ANYBODY in claim.callers else frozenset(_identities(subject.index, claim.callers))
+    callers = claimed_callers(subject.index, claim)
     undecided: list[CalleeSpace] = []
     for callee, number in claim.callees:
         space = subject.space(callee, number)
@@ -101,23 +101,30 @@ def _breaches(space: CalleeSpace, claim: Never | Always | Only, callers: Set[Spi
     """Return the requests of which the contrary is true; callers of None stand for any identity."""
     if space.space is None:
         return None
+    claimed = claimed_requests(space, claim, callers)
+    return (
+        space.left_over(claimed, space.allowed) if isinstance(claim, Always) else space.shared(space.allowed, claimed)
+    )
+
+
+def claimed_requests(space: CalleeSpace, claim: Never | Always | Only, callers: Set[SpiffeId] | None) -> Region:
+    """Return the requests at a port that a claim promises or forbids; callers of None stand for any identity."""
     plaintext = space.callers.plaintext if PLAINTEXT in claim.callers else 0
     if isinstance(claim, Only):
         mask = 0 if callers is None else space.mask_outside(callers) & ~plaintext
     else:
         mask = space.callers.verified if callers is None else space.mask_within(callers) | plaintext
     claimed = space.requests_of(claim.matches or (RequestMatch(),), mask)
-    match claim:
-        case Never() | Only():
-            return space.shared(space.allowed, claimed)
-        case Always():
-            if space.port.protocol.is_http:
-                # What no sidecar forwards is promised to nobody.
-                refused = RequestMatch(methods=tuple(sorted(NEVER_FORWARDED)))
-                claimed = space.left_over(claimed, space.requests_of((refused,), mask))
-            return space.left_over(claimed, space.allowed)
-        case _:
-            assert_never(claim)
+    if isinstance(claim, Always) and space.port.protocol.is_http:
+        # What no sidecar forwards is promised to nobody.
+        refused = RequestMatch(methods=tuple(sorted(NEVER_FORWARDED)))
+        claimed = space.left_over(claimed, space.requests_of((refused,), mask))
+    return claimed
+
+
+def claimed_callers(index: MeshIndex, claim: Never | Always | Only) -> frozenset[SpiffeId] | None:
+    """Return the identities that a claim names; None for any."""
+    return None if ANYBODY in claim.callers else frozenset(_identities(index, claim.callers))
 
 
 def _identities(index: MeshIndex, callers: Iterable[str]) -> Iterator[SpiffeId]:

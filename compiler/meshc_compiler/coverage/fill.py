@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshc_compiler.coverage.measure import Coverage, measure
-from meshc_compiler.coverage.missing_test import MissingCase, tests_text
+from meshc_compiler.coverage.missing_test import MissingCase, cases_text
 from meshc_compiler.examples import run_examples
+from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.loader import Refusal, SourceReader
 from meshc_compiler.pipeline import CompileResult, compile_all
 from meshc_lang.diagnostic import Severity
@@ -22,8 +23,8 @@ _HEADING = "# Cases that `meshc test --fill` wrote: read them, and say so where 
 class Filling:
     """A file with the tests that were missing. `before` is None where there is no such file yet.
 
-    Nothing was written. `coverage` is that of the program with them; `left_out` are cases that no test block of the
-    program can hold, because some overlay lacks what they name.
+    Nothing was written. `index` and `coverage` are those of the program with them; `left_out` are cases that no test
+    block of the program can hold, because some overlay lacks what they name.
     """
 
     path: str
@@ -32,6 +33,7 @@ class Filling:
     cases: tuple[MissingCase, ...]
     left_out: tuple[MissingCase, ...]
     coverage: Coverage
+    index: MeshIndex
 
     @property
     def text_before(self) -> str:
@@ -67,20 +69,22 @@ def fill(paths: Sequence[str], reader: SourceReader, path: str, cases: tuple[Mis
         raise NotOfTheProgramError(f"`{path}` {before.reason}")
     left_out: list[MissingCase] = []
     while True:
-        after = _extended(before, tests_text(cases))
+        after = _extended(before, cases_text(cases))
         result = compile_all(paths, _Extended(reader, path, after))
         impossible = _impossible(result, path, cases)
         if not impossible:
             break
         left_out += impossible
         cases = tuple(case for case in cases if case not in impossible)
+    index = _read(result)
     return Filling(
         path=path,
         before=before,
         after=after,
         cases=cases,
         left_out=tuple(left_out),
-        coverage=_tried(result, path, cases),
+        coverage=_tried(index, path, cases),
+        index=index,
     )
 
 
@@ -108,11 +112,15 @@ def _impossible(result: CompileResult, path: str, cases: tuple[MissingCase, ...]
     return [lines[line] for line in wrong if line in lines]
 
 
-def _tried(result: CompileResult, path: str, cases: tuple[MissingCase, ...]) -> Coverage:
-    """Return the coverage of the program with the cases, all of which must pass."""
+def _read(result: CompileResult) -> MeshIndex:
     if result.index is None:
         raise AssertionError("with these tests the program cannot be read; nothing was written")
-    ran = run_examples(result.index)
+    return result.index
+
+
+def _tried(index: MeshIndex, path: str, cases: tuple[MissingCase, ...]) -> Coverage:
+    """Return the coverage of the program with the cases, all of which must pass."""
+    ran = run_examples(index)
     here = {one.request: one for one in ran if one.span is not None and one.span.source.path == path}
     for case in cases:
         one = here.get(case.request.text)
@@ -120,7 +128,7 @@ def _tried(result: CompileResult, path: str, cases: tuple[MissingCase, ...]) -> 
             raise NotOfTheProgramError(f"`{path}` is no file of the program")
         if not one.passed:
             raise AssertionError(f"a test that was to be written fails: {one.name}; nothing was written")
-    return measure(result.index, (one.decision for one in ran))
+    return measure(index, (one.decision for one in ran))
 
 
 class _Extended:

@@ -7,8 +7,11 @@ from collections.abc import Iterable
 from meshc_compiler.coverage.decision_class import DecisionClass, Membership
 from meshc_compiler.coverage.measure import Coverage
 from meshc_compiler.evaluate import Decision, evaluate, port_of
+from meshc_compiler.examples import retries_of
 from meshc_compiler.ir.mesh import MeshIndex
+from meshc_compiler.ir.workload import ServicePort
 from meshc_compiler.lower.sentence import callee_text, quoted
+from meshc_compiler.lower.setting_text import setting_text
 from meshc_lang.format import format_file
 from meshc_lang.parser import parse
 from meshc_lang.record import dataclass
@@ -40,7 +43,7 @@ def missing_cases(index: MeshIndex, coverage: Coverage) -> tuple[MissingCase, ..
     for port in coverage.ports:
         left = [one.member for one in port.classes if not one.covered and one.member.witness is not None]
         membership = Membership(index, port.callee, port.port.number)
-        test = f"what decides calls of {callee_text(port.callee, port.port)}"
+        test = test_name(port.callee, port.port)
         while left:
             decision = _widest(index, membership, left)
             done = [one for one in left if membership.sharpness(one.sentence, decision) is one.sharpness]
@@ -73,17 +76,24 @@ _MOST_LOOKED_AT = 24
 """How many requests are compared for each case: fewer cases are easier to read, and all would cost a square."""
 
 
-def case_of(index: MeshIndex, test: str, decision: Decision, reasons: Iterable[str]) -> MissingCase:
-    """Return the case that expects what becomes of a request now."""
+def case_of(
+    index: MeshIndex, test: str, decision: Decision, reasons: Iterable[str], *, settings: bool = False
+) -> MissingCase:
+    """Return the case that expects what becomes of a request now; with `settings` also its timeout and its tries."""
     return MissingCase(
         test=test,
         request=decision.request,
-        verdicts=verdicts_of(index, decision),
+        verdicts=verdicts_of(index, decision, settings=settings),
         reasons=tuple(" ".join(reason.split()) for reason in reasons),
     )
 
 
-def verdicts_of(index: MeshIndex, decision: Decision) -> tuple[str, ...]:
+def test_name(callee: str, port: ServicePort) -> str:
+    """Return the name of the test to which cases about a port belong."""
+    return f"what decides calls of {callee_text(callee, port)}"
+
+
+def verdicts_of(index: MeshIndex, decision: Decision, *, settings: bool = False) -> tuple[str, ...]:
     """Return what is to be expected: the verdict, and where a route decides its versions and its rule's name."""
     if not decision.allowed:
         return ("denied",)
@@ -100,10 +110,15 @@ def verdicts_of(index: MeshIndex, decision: Decision) -> tuple[str, ...]:
                 words.append(f"routed {destination.version or callee}")
     if rule is not None and rule.name is not None:
         words.append(f"by {rule.name}")
+    if settings and decision.answer is None:
+        timeout = decision.settings.timeout_ns
+        value = None if timeout is None or not timeout.value else timeout.value
+        words.append(f"timeout {'off' if value is None else setting_text('timeout_ns', value)}")
+        words.append(f"retry {retries_of(decision)}")
     return tuple(dict.fromkeys(words))
 
 
-def tests_text(cases: Iterable[MissingCase]) -> str:
+def cases_text(cases: Iterable[MissingCase]) -> str:
     """Return the cases as `test` blocks in the canonical form, each case below the sentences that it exercises."""
     blocks: dict[str, list[MissingCase]] = {}
     for case in cases:

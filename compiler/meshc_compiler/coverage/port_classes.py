@@ -17,7 +17,6 @@ from meshc_compiler.coverage.decision_class import (
 )
 from meshc_compiler.coverage.port_space import EVERYTHING, RPC, PortSpace
 from meshc_compiler.evaluate import Decision
-from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.ir.traffic import Mirror
@@ -61,10 +60,10 @@ class PortClasses:
             yield from self._class_of(traffic_sentence(mirror), self._reaching(mirror))
         for limit in self._index.limits_of(self._callee, number):
             asked = self._space.requests(EVERYTHING, limit.callers)
-            yield from self._class_of(traffic_sentence(limit), self._called(asked))
+            yield from self._class_of(traffic_sentence(limit), self._space.called(asked))
         for fault in self._index.faults_of(self._callee, number):
             asked = self._space.requests(EVERYTHING, fault.callers)
-            yield from self._class_of(traffic_sentence(fault), self._called(asked))
+            yield from self._class_of(traffic_sentence(fault), self._space.called(asked))
 
     # ---- rules
 
@@ -100,18 +99,8 @@ class PortClasses:
 
     # ---- limits, faults, mirrors: of what is really called
 
-    def _called(self, asked: Region) -> Iterator[Region]:
-        """Yield what is allowed of the requests and goes to the callee: what a sidecar answers itself does not."""
-        answered: list[RequestMatch] = [rule.match for rule in self._space.routes if rule.answer is not None]
-        if answered:
-            for rule in self._space.routes:
-                if rule.answer is not None:
-                    won = self._space.routed(self._space.won_by(rule))
-                    asked = self._space.space.left_over(asked, won)
-        yield from self._space.granted(asked)
-
     def _reaching(self, mirror: Mirror) -> Iterator[Region]:
-        yield from self._called(self._space.routed(self._space.requests(mirror.match)))
+        yield from self._space.called(self._space.routed(self._space.requests(mirror.match)))
 
     # ---- what no sentence decides
 

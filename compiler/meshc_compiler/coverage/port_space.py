@@ -23,9 +23,16 @@ RPC = RequestMatch(methods=("POST",), path=PathTemplate((Segment(SegmentKind.ANY
 
 
 class PortSpace:
-    """The space of a port in which its rules, its route, its mirrors and `changed` rules can be compared."""
+    """The space of a port in which its rules, its route, its mirrors, `changed` rules and `claims` can be compared."""
 
-    def __init__(self, index: MeshIndex, callee: str, port: ServicePort, changed: Iterable[Rule] = ()) -> None:
+    def __init__(
+        self,
+        index: MeshIndex,
+        callee: str,
+        port: ServicePort,
+        changed: Iterable[Rule] = (),
+        claims: Iterable[RequestMatch] = (),
+    ) -> None:
         self.index = index
         self.callee = callee
         self.port = port
@@ -37,6 +44,7 @@ class PortSpace:
             *(rule.match for rule in self.routes),
             *(mirror.match for mirror in mirrors),
             *(rule.match for rule in changed),
+            *claims,
             REFUSED,
             *((RPC,) if port.protocol is Protocol.GRPC else ()),
         )
@@ -51,6 +59,10 @@ class PortSpace:
         for callers in others:
             if isinstance(callers, TheseCallers):
                 yield from callers.ids
+        # Whose calls have settings of their own: a route's settings may be theirs already.
+        for name in self.index.callers_with_settings(self.callee, number) if self.routes else ():
+            if name in self.index.workloads:
+                yield self.index.workloads[name].spiffe_id
 
     @cached_property
     def refused(self) -> Region:
@@ -107,6 +119,13 @@ class PortSpace:
         """Return the requests that no rule of the route matches, by callers with a sidecar."""
         everything = self.space.requests_of((EVERYTHING,), self.space.callers.verified)
         return self.space.left_over(everything, self._verified(self.routes))
+
+    def called(self, asked: Region) -> Iterator[Region]:
+        """Yield what is allowed of the requests and goes to the callee: what a sidecar answers itself does not."""
+        for rule in self.routes:
+            if rule.answer is not None:
+                asked = self.space.left_over(asked, self.routed(self.won_by(rule)))
+        yield from self.granted(asked)
 
     def routed(self, region: Region) -> Region:
         """Return what of a region is asked by callers who have a sidecar, which keeps routes."""
