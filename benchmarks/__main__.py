@@ -11,6 +11,7 @@ CLAIMS = (
     "benchmarks.compile",
     "benchmarks.prove",
     "benchmarks.build",
+    "benchmarks.diff",
     "benchmarks.lsp",
     "benchmarks.proxy",
 )

@@ -21,6 +21,8 @@ from meshc_lang.record import dataclass
 
 T = TypeVar("T")
 
+EVERYTHING = RequestMatch()
+
 Targets = tuple[tuple[str, str, int], ...]
 """Where requests go: service, version ("" for all instances) and share in millionths, sorted."""
 
@@ -85,16 +87,29 @@ class Treatment:
     health: HealthCheck | None
 
 
+class MatchShelf:
+    """The matches of both sides of a port, equal ones as one object, so that they are compared once and no more."""
+
+    def __init__(self) -> None:
+        self._known: dict[RequestMatch, RequestMatch] = {}
+
+    def the(self, match: RequestMatch) -> RequestMatch:
+        """Return the one object that stands for a match."""
+        return self._known.setdefault(match, match)
+
+
 class CalleeSide:
     """One port of a callee in one program. Without a port nothing is allowed there."""
 
-    def __init__(self, index: MeshIndex, callee: str, port: ServicePort | None) -> None:
+    def __init__(self, index: MeshIndex, callee: str, port: ServicePort | None, shelf: MatchShelf) -> None:
         self.index = index
         self.callee = callee
         self.port = port
         number = -1 if port is None else port.number
         self.number = number
         self.rules = index.rules_of(callee, number)
+        self._granted = tuple((rule, shelf.the(rule.match)) for rule in self.rules)
+        self._shelf = shelf
         route = index.routes.get((callee, number))
         self.route: tuple[RouteRule, ...] = () if route is None else route.rules
         self.mirrors = index.mirrors_of(callee, number)
@@ -104,7 +119,7 @@ class CalleeSide:
         service = index.services.get(callee)
         self.health = None if service is None else service.health
         self.takes_plaintext = port is not None and index.takes_plaintext(callee)
-        self._settled: dict[tuple[RequestMatch, SpiffeId | None], RequestMatch | None] = {}
+        self._settled: dict[tuple[int, SpiffeId | None], RequestMatch | None] = {}
 
     def identities(self) -> Iterator[SpiffeId]:
         """Yield the callers that the program names here."""
@@ -126,12 +141,12 @@ class CalleeSide:
         if caller is None and not self.takes_plaintext:
             return Access()
         granted: dict[Effect, list[RequestMatch]] = {effect: [] for effect in Effect}
-        for rule in self.rules:
+        for rule, match in self._granted:
             if includes(rule.callers, caller):
-                match = self._for(rule.match, caller)
-                if match is not None:
-                    granted[rule.effect].append(match)
-        return Access(allows=_in_order(granted[Effect.ALLOW]), denies=_in_order(granted[Effect.DENY]))
+                left = match if match.condition is None else self._for(match, caller)
+                if left is not None:
+                    granted[rule.effect].append(left)
+        return Access(allows=tuple(granted[Effect.ALLOW]), denies=tuple(granted[Effect.DENY]))
 
     def treatment(self, caller: SpiffeId | None) -> Treatment:
         """Return what becomes of a caller's allowed requests. Routes and mirrors are the work of its sidecar."""
@@ -149,11 +164,11 @@ class CalleeSide:
         mirrors: list[tuple[RequestMatch, MirrorTarget]] = []
         if caller is not None:
             for rule in self.route:
-                match = self._for(rule.match, caller)
+                match = self._for(self._shelf.the(rule.match), caller)
                 if match is not None:
                     routes.append((match, self._outcome(caller, rule)))
             for one in self.mirrors:
-                match = self._for(one.match, caller)
+                match = self._for(self._shelf.the(one.match), caller)
                 target = MirrorTarget(
                     service=one.target_service,
                     port=one.target_port,
@@ -162,7 +177,7 @@ class CalleeSide:
                 )
                 if match is not None:
                     mirrors.append((match, target))
-        routes.append((RequestMatch(), self._outcome(caller, None)))
+        routes.append((self._shelf.the(EVERYTHING), self._outcome(caller, None)))
         return Treatment(
             routes=tuple(routes),
             mirrors=tuple(mirrors),
@@ -198,7 +213,7 @@ class CalleeSide:
         """
         if match.condition is None:
             return match
-        key = (match, caller)
+        key = (id(match), caller)
         if key not in self._settled:
             left = settled_for(match.condition, caller)
             if not isinstance(left, bool) and not self.trusts_tokens:
@@ -206,18 +221,11 @@ class CalleeSide:
             if left is False:
                 self._settled[key] = None
             else:
-                self._settled[key] = replace(match, condition=None if left is True else left)
+                rest = None if left is True else left
+                same = rest is match.condition
+                self._settled[key] = match if same else self._shelf.the(replace(match, condition=rest))
         return self._settled[key]
 
 
 def _no_claims(asked: Question) -> bool | None:
     return False if is_claim(asked) else None
-
-
-def _in_order(matches: list[RequestMatch]) -> tuple[RequestMatch, ...]:
-    """Return matches in an order of their own, each once, so that no order of statements shows in the outcome."""
-    return tuple(sorted(dict.fromkeys(matches), key=_sort_key)) if len(matches) > 1 else tuple(matches)
-
-
-def _sort_key(match: RequestMatch) -> tuple[str, ...]:
-    return (str(match.path), *match.methods, repr(match.condition))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import replace
 
 from meshc_compiler.diff.change import CallerGroup, Change
@@ -17,22 +17,24 @@ from meshc_lang.request import PLAINTEXT
 class PortDiff:
     """The two sides of one port. At least one of them has it."""
 
-    def __init__(self, old: CalleeSide, new: CalleeSide) -> None:
+    def __init__(self, old: CalleeSide, new: CalleeSide, workloads: Set[SpiffeId]) -> None:
+        """`workloads` are those of both programs."""
         self._old, self._new = old, new
         self._sides = PortSides(old, new)
         self._named = frozenset((*old.identities(), *new.identities()))
-        self._profiles: dict[Profile, list[Caller]] = {}
+        self._workloads = workloads
+        self._profiles: dict[tuple[object, ...], tuple[Profile, list[Caller]]] = {}
         self._group_callers()
 
     def changes(self) -> tuple[Change, ...]:
         """Return the changes, those that are the same for several callers as one."""
-        differing = {profile: callers for profile, callers in self._profiles.items() if not profile.says_the_same}
+        differing = [(profile, callers) for profile, callers in self._profiles.values() if not profile.says_the_same]
         if not differing:
             return ()
-        matches = dict.fromkeys(match for profile in differing for match in profile.matches())
+        matches = dict.fromkeys(match for profile, _ in differing for match in profile.matches())
         classes = RequestClasses(matches, self._sides.port.protocol)
         told: dict[tuple[str, ...], tuple[Change, list[Caller]]] = {}
-        for profile, callers in differing.items():
+        for profile, callers in differing:
             for change in ProfileDiff(self._sides, classes, profile, callers[0]).changes():
                 told.setdefault(change.key, (change, []))[1].extend(callers)
         return tuple(replace(change, callers=self._group_of(callers)) for change, callers in told.values())
@@ -53,7 +55,7 @@ class PortDiff:
                 old.treatment(caller) if treated else None,
                 new.treatment(caller) if treated else None,
             )
-            self._profiles.setdefault(profile, []).append(caller)
+            self._profiles.setdefault(profile.key, (profile, []))[1].append(caller)
 
     @property
     def _somebody_else(self) -> SpiffeId:
@@ -73,9 +75,10 @@ class PortDiff:
         names = {self._sides.name(one) for one in here} | ({PLAINTEXT} if None in members else set())
         rest = bool(members - self._named - {None})
         besides = {self._sides.name(one) for one in self._named - members} if rest else set()
-        workloads = {*self._new.index.workloads_by_id, *self._old.index.workloads_by_id}
-        count = len(here) + (len(workloads - self._named) if rest else 0)
-        return CallerGroup(names=tuple(sorted(names)), rest=rest, besides=tuple(sorted(besides)), count=count)
+        unnamed = len(self._workloads) - sum(one in self._workloads for one in self._named) if rest else 0
+        return CallerGroup(
+            names=tuple(sorted(names)), rest=rest, besides=tuple(sorted(besides)), count=len(here) + unnamed
+        )
 
 
 def _may_treat_otherwise(old: CalleeSide, new: CalleeSide) -> bool:

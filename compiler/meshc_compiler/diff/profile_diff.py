@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from meshc_compiler.diff.change import Change, ChangeKind
-from meshc_compiler.diff.fate import Access, Outcome, Treatment
-from meshc_compiler.diff.request_classes import EVERYTHING, RequestClasses
+from meshc_compiler.diff.fate import EVERYTHING, Access, Outcome, Treatment
+from meshc_compiler.diff.request_classes import RequestClasses
 from meshc_compiler.diff.sides import Caller, PortSides
 from meshc_compiler.diff.wording import (
     Places,
@@ -45,6 +45,16 @@ class Profile:
         """Whether nothing can be otherwise for these callers."""
         return self.old_access == self.new_access and self.old_treatment == self.new_treatment
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What makes two profiles of one port the same; equal matches are one object there."""
+        return (
+            *_access_key(self.old_access),
+            *_access_key(self.new_access),
+            _treatment_key(self.old_treatment),
+            _treatment_key(self.new_treatment),
+        )
+
     def matches(self) -> Iterator[RequestMatch]:
         """Yield the matches of which the profile is made."""
         for access in (self.old_access, self.new_access):
@@ -54,6 +64,18 @@ class Profile:
             if treatment is not None:
                 yield from (match for match, _ in treatment.routes)
                 yield from (match for match, _ in treatment.mirrors)
+
+
+def _access_key(access: Access) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return (tuple(map(id, access.allows)), tuple(map(id, access.denies)))
+
+
+def _treatment_key(treatment: Treatment | None) -> tuple[object, ...]:
+    if treatment is None:
+        return ()
+    routes = tuple((id(match), outcome) for match, outcome in treatment.routes)
+    mirrors = tuple((id(match), target) for match, target in treatment.mirrors)
+    return (routes, mirrors, treatment.limits, treatment.faults, treatment.health)
 
 
 class ProfileDiff:

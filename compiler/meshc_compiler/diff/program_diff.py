@@ -8,7 +8,7 @@ from dataclasses import replace
 from meshc_compiler.diff.alignment import aligned, port_pairs, ports_of
 from meshc_compiler.diff.change import Change, ChangeKind
 from meshc_compiler.diff.declared import declared_changes
-from meshc_compiler.diff.fate import CalleeSide
+from meshc_compiler.diff.fate import CalleeSide, MatchShelf
 from meshc_compiler.diff.port_diff import PortDiff
 from meshc_compiler.ir.mesh import Mesh, MeshIndex
 
@@ -24,6 +24,7 @@ def diff_meshes(old: MeshIndex, new: MeshIndex) -> tuple[Change, ...]:
     """
     changes = list(declared_changes(old, new))
     before = aligned(old, new)
+    workloads = before.workloads_by_id.keys() | new.workloads_by_id.keys()
     left, right = _by_callee(before.mesh), _by_callee(new.mesh)
     everywhere = before.mesh.mesh_settings != new.mesh.mesh_settings or bool(before.mesh.token_issuers) is not bool(
         new.mesh.token_issuers
@@ -32,8 +33,9 @@ def diff_meshes(old: MeshIndex, new: MeshIndex) -> tuple[Change, ...]:
         if not everywhere and left.get(callee) == right.get(callee):
             continue
         for old_port, new_port in port_pairs(ports_of(before, callee), ports_of(new, callee)):
-            sides = CalleeSide(before, callee, old_port), CalleeSide(new, callee, new_port)
-            changes += PortDiff(*sides).changes()
+            shelf = MatchShelf()
+            sides = CalleeSide(before, callee, old_port, shelf), CalleeSide(new, callee, new_port, shelf)
+            changes += PortDiff(*sides, workloads).changes()
     return tuple(sorted(changes, key=lambda change: change.sort_key))
 
 

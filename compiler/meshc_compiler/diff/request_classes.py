@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from meshc_compiler.diff.fate import EVERYTHING
 from meshc_compiler.evaluate import NEVER_FORWARDED
 from meshc_compiler.ir.match import AllOf, Condition, Not, RequestMatch
 from meshc_compiler.ir.workload import Protocol
@@ -12,7 +13,6 @@ from meshc_compiler.lower.sentence import match_text
 from meshc_compiler.space.path_atoms import MOST_STATES
 from meshc_compiler.space.request_space import Answer, Nothing, Region, Undecided, build_space
 
-EVERYTHING = RequestMatch()
 _REFUSED = RequestMatch(methods=tuple(sorted(NEVER_FORWARDED)))
 _MOST_EXCEPTIONS = 6
 """A class with more of them is told as a part of another."""
@@ -27,7 +27,7 @@ class RequestClasses:
     def __init__(self, matches: Iterable[RequestMatch], protocol: Protocol) -> None:
         self._protocol = protocol
         self._space = build_space((EVERYTHING, _REFUSED, *matches))
-        self._regions: dict[RequestMatch, Region] = {}
+        self._regions: dict[int, tuple[RequestMatch, Region]] = {}
 
     # ---- sets
 
@@ -35,12 +35,14 @@ class RequestClasses:
         """Return the requests of one match."""
         if self._space is None:
             return None
-        if match not in self._regions:
+        # By the object: matches of programs are each one object, and to compare them takes longer than all else.
+        known = self._regions.get(id(match))
+        if known is None:
             region = self._space.boxes(match)
             if self._protocol.is_http:
                 region = self._space.difference(region, self._space.boxes(_REFUSED))
-            self._regions[match] = region
-        return self._regions[match]
+            known = self._regions[id(match)] = (match, region)
+        return known[1]
 
     def of_any(self, matches: Iterable[RequestMatch]) -> Region:
         """Return the requests of any of the matches."""

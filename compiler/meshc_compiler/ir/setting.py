@@ -159,6 +159,8 @@ class Settings:
 
     def under(self, specific: Settings) -> Settings:
         """Return these settings with each field that `specific` states put over them."""
+        if specific is NOTHING_STATED:
+            return self
         stated = {name: value for name in SETTING_FIELDS if (value := getattr(specific, name)) is not None}
         return replace(self, **stated) if stated else self
 
