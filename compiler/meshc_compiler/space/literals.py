@@ -205,7 +205,7 @@ class Literals:
         if not self._doubtful:
             return ()
         what = ", ".join(f'`~ "{pattern}"`' for pattern in self._doubtful)
-        return (f"to find a value for {what} takes automata of more than {MOST_STATES:,} states",)
+        return (f"no value was found that fits {what}, and none ruled out within {MOST_STATES:,} states of automata",)
 
     # ---- what answers go together
 

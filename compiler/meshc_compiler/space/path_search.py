@@ -17,7 +17,9 @@ _SAMPLES = 24
 _ATOM_SAMPLES = 64
 _MOST_CANDIDATES = 256
 _MOST_ATOMS = 64
-_MOST_TEMPLATES = 48
+
+MOST_TEMPLATES = 48
+"""The most templates that an automaton of paths is narrowed by."""
 
 
 class PathSearch:
@@ -78,7 +80,7 @@ class PathSearch:
         unknown = False
         for bit in _each_bit(paths):
             inside, outside = self._bounds(bit)
-            if len(inside) + len(outside) > _MOST_TEMPLATES:
+            if len(inside) + len(outside) > MOST_TEMPLATES:
                 unknown = True
                 continue
             path = find_path(inside, outside, matched, unmatched)

@@ -90,7 +90,9 @@ class RequestSpace:
         found = [*self._overflows, *self._literals.doubts]
         if self._search.doubtful:
             what = pattern_text(self._search.doubtful)
-            found.append(f"to compare {what} takes automata of more than {MOST_STATES:,} states")
+            found.append(
+                f"no path was found that fits {what}, and none ruled out within {MOST_STATES:,} states of automata"
+            )
         return tuple(found)
 
     # ---- sets
