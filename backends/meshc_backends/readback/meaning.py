@@ -177,7 +177,7 @@ class _Meaning:
         return Side(
             entries=tuple(entries),
             carried=canonical_paths(self.terms.escapes),
-            refuses_underscores=not names_underscored,
+            refuses_underscores=self.terms.refuses_underscores and not names_underscored,
         )
 
     def gate(self, rules: tuple[Rule, ...], caller: SpiffeId | None = None) -> Gate:
@@ -295,7 +295,7 @@ class _Meaning:
                 roots=external.tls.ca_file or self.placement.external_roots(),
                 own=None,
                 server_name=None if is_address(asked) else asked,
-                protocols=(protocol,),
+                protocols=(protocol,) if self.terms.names_protocols else (),
                 versions=("1.2" if external.tls.minimum is TlsVersion.TLS_1_2 else "1.3", "1.3"),
             )
         upstream = self._upstream(
@@ -311,7 +311,7 @@ class _Meaning:
             timeout_ns=value_of(settings.timeout_ns),
             retry=self._retry(settings),
             hashed=hashed(settings),
-            host=host if standard else f"{host}:{external.port.number}",
+            host=(host if standard else f"{host}:{external.port.number}") if self.terms.rewrites_host else None,
             origins=origins(settings),
         )
         gate = self.gate(callee.rules, caller)
@@ -370,13 +370,13 @@ class _Meaning:
     def mesh_peer(self, service: Service, workload: Workload, port: ServicePort) -> Peer:
         key = (service.name, port.number)
         if key not in self._peers:
-            http = port.protocol.is_http
+            named = port.protocol.is_http and self.terms.names_protocols
             self._peers[key] = Peer(
                 names=frozenset({("URI", str(workload.spiffe_id))}),
                 roots=f"{self._certificates()}/trust-bundle.pem",
                 own=self._own(),
                 server_name=server_name(service, port),
-                protocols=(("h2",) if speech(port) == "http2" else ("http/1.1",)) if http else (),
+                protocols=(("h2" if speech(port) == "http2" else "http/1.1"),) if named else (),
                 versions=("1.2", "1.3"),
             )
         return self._peers[key]

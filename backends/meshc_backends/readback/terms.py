@@ -35,6 +35,12 @@ class TargetTerms:
     pause_ns: tuple[int, int]
     least_pause_ns: int
     retry_budget_minimum: int
+    names_protocols: bool = True
+    """Whether it says by TLS what it is going to speak when it calls (RFC 7301)."""
+    rewrites_host: bool = True
+    """Whether externals see their own name in `Host`, and not what the workload wrote there."""
+    refuses_underscores: bool = True
+    """Whether header names with `_` are refused where nothing asks for one."""
 
 
 ENVOY = TargetTerms(
@@ -56,3 +62,26 @@ ENVOY = TargetTerms(
     retry_budget_minimum=3,
 )
 """Envoy as a bundle sets it up."""
+
+SIDECAR = TargetTerms(
+    name="sidecar",
+    escapes=Escapes.UPPER,
+    protocols=frozenset({Protocol.HTTP}),
+    protocols_outside=frozenset({Protocol.HTTP}),
+    protocols_offered=(),
+    # CONNECT does not get as far as any rule: it is answered with 405 while its head is read.
+    never_forwarded=frozenset({"TRACE"}),
+    hears_plaintext=False,
+    connect_timeout_ns=5 * SECOND_NS,
+    mesh_idle_ns=60 * SECOND_NS,
+    application_idle_ns=60 * SECOND_NS,
+    external_idle_ns=60 * SECOND_NS,
+    connection_idle_ns=3600 * SECOND_NS,
+    pause_ns=(25_000_000, 250_000_000),
+    least_pause_ns=1_000_000,
+    retry_budget_minimum=3,
+    names_protocols=False,
+    rewrites_host=False,
+    refuses_underscores=False,
+)
+"""Our Python proxy."""

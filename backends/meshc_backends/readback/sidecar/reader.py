@@ -1,0 +1,374 @@
+"""A snapshot as the policy that the Python proxy enforces with it.
+
+The schema (`meshc proxy --print-schema`) says what the members mean: a request is allowed if some allow matches and no
+deny does; the first route that matches wins; a service of the mesh is judged by its own proxy, one outside here; TRACE
+that is allowed is answered with 405. What the proxy does of its own accord is in `docs/targets.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from ipaddress import ip_address
+from typing import Any
+
+from meshc_backends.readback.formula import ALWAYS, MethodIn
+from meshc_backends.readback.paths import Escapes
+from meshc_backends.readback.policy import (
+    Answer,
+    Entry,
+    Forward,
+    Gate,
+    Handling,
+    Inbound,
+    Limited,
+    Named,
+    Outbound,
+    Peer,
+    Policy,
+    Retry,
+    Side,
+    Spelling,
+    Stage,
+    Upstream,
+)
+from meshc_backends.readback.sidecar.field import document, elements, members, number, required, text, texts
+from meshc_backends.readback.sidecar.request import callers_of, requests_of
+from meshc_backends.readback.spelling import canonical_paths
+from meshc_backends.readback.unread import UnreadError
+from meshc_lang.record import dataclass
+
+_MS = 1_000_000
+_MILLIONTHS_OF_PERCENT = 10_000
+_TO_APPLICATION_NS = 5_000_000_000
+"""What connects to the workload itself in 5 s or not at all."""
+
+_HTTP = "http"
+_NOT_CARRIED = frozenset({"http2", "grpc", "tcp", "tls"})
+"""Protocols that the proxy knows and does not carry: connections are closed, requests answered with 503."""
+
+_TRACE = MethodIn(frozenset({"TRACE"}))
+_WHOLE = Fraction(1)
+
+_SNAPSHOT = frozenset(
+    {
+        "version", "workload", "certificates", "listeners", "inbound", "outbound", "clusters", "mesh_hosts",
+        "access_log", "guards",
+    }
+)  # fmt: skip
+_WORKLOAD = frozenset({"name", "spiffe_id", "trust_domain"})
+_CERTIFICATES = frozenset({"cert_chain", "private_key", "trust_bundle"})
+_LISTENERS = ("outbound", "admin", "readiness", "metrics")
+_ADDRESS = frozenset({"host", "port"})
+_MESH_HOSTS = frozenset({"suffixes", "namespaces"})
+_INBOUND = frozenset({"service", "number", "protocol", "server_name", "app", "rules", "limits"})
+_RULE = frozenset({"id", "effect", "callers", "except_callers", "methods", "path", "condition"})
+_LIMIT = frozenset({"id", "callers", "amount", "per_seconds", "burst", "per_header"})
+_OUTBOUND = frozenset({"name", "hosts", "port", "default", "protocol", "rules", "routes"})
+_ROUTE = frozenset({"id", "methods", "path", "condition", "destinations", "timeout_ms", "retry"})
+_DESTINATION = frozenset({"cluster", "weight"})
+_RETRY = frozenset(
+    {
+        "limit", "on", "budget_percent", "budget_min_concurrency", "backoff_base_ms", "backoff_max_ms",
+        "per_try_timeout_ms",
+    }
+)  # fmt: skip
+_CLUSTER = frozenset({"name", "endpoints", "transport", "connect_timeout_ms"})
+_TRANSPORTS = {
+    "plain": frozenset({"kind"}),
+    "mesh": frozenset({"kind", "spiffe_id", "server_name"}),
+    "tls": frozenset({"kind", "server_name", "minimum_version", "ca_file", "dns_names"}),
+}
+GUARDS = (
+    "max_connections",
+    "handshake_timeout_ms",
+    "head_timeout_ms",
+    "body_idle_timeout_ms",
+    "idle_timeout_ms",
+    "pool_idle_timeout_ms",
+)
+"""The bounds by which the proxy protects itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """What a snapshot says beside the policy: whose it is, where it listens for others, what it does of itself."""
+
+    workload: str
+    spiffe_id: str
+    trust_domain: str
+    readiness: tuple[str, int]
+    metrics: tuple[str, int]
+    mesh_suffixes: frozenset[str]
+    mesh_namespaces: frozenset[str]
+    access_log: str
+    guards: tuple[int, ...]
+
+
+def read_snapshot(content: bytes) -> tuple[Policy, Own]:
+    """Read a snapshot.
+
+    Raises:
+        UnreadError: it says something of which this reader does not know the meaning.
+    """
+    return _Snapshot(members(document(content), _SNAPSHOT, "the document")).read()
+
+
+class _Snapshot:
+    def __init__(self, fields: dict[str, Any]) -> None:
+        if number(fields, "version", "") != 1:
+            raise UnreadError("version", "a version")
+        self._fields = fields
+        workload = members(fields.get("workload"), _WORKLOAD, "workload")
+        self._name = text(workload, "name", "workload")
+        self._spiffe_id = text(workload, "spiffe_id", "workload")
+        self._domain = text(workload, "trust_domain", "workload")
+        files = members(fields.get("certificates"), _CERTIFICATES, "certificates")
+        self._own = text(files, "cert_chain", "certificates"), text(files, "private_key", "certificates")
+        self._roots = text(files, "trust_bundle", "certificates")
+        guards = members(fields.get("guards"), frozenset(GUARDS), "guards")
+        self._guards = tuple(number(guards, name, "guards") for name in GUARDS)
+        self._idle = number(guards, "pool_idle_timeout_ms", "guards") * _MS
+        self._clusters = dict(self._read_clusters())
+
+    def read(self) -> tuple[Policy, Own]:
+        fields = self._fields
+        listeners = members(fields.get("listeners"), frozenset((*_LISTENERS, "inbound")), "listeners")
+        at = {name: _address(listeners.get(name), f"listeners.{name}") for name in _LISTENERS}
+        if listeners.get("inbound") is not None:
+            at["inbound"] = _address(listeners.get("inbound"), "listeners.inbound")
+        mesh = members(fields.get("mesh_hosts"), _MESH_HOSTS, "mesh_hosts")
+        own = Own(
+            workload=self._name,
+            spiffe_id=self._spiffe_id,
+            trust_domain=self._domain,
+            readiness=at.pop("readiness"),
+            metrics=at.pop("metrics"),
+            mesh_suffixes=texts(mesh, "suffixes", "mesh_hosts"),
+            mesh_namespaces=texts(mesh, "namespaces", "mesh_hosts"),
+            access_log=text(fields, "access_log", ""),
+            guards=self._guards,
+        )
+        inbound = elements(fields, "inbound", "")
+        ports = [self._inbound(value, f"inbound.{at}", only=len(inbound) == 1) for at, value in enumerate(inbound)]
+        policy = Policy(
+            inbound=tuple(port for port in ports if port is not None),
+            hosts=dict(self._hosts()),
+            connections={},
+            listens=at,
+        )
+        return policy, own
+
+    def _inbound(self, value: Any, place: str, *, only: bool) -> Inbound | None:
+        fields = members(value, _INBOUND, place)
+        if not _is_carried(fields, place):
+            return None
+        app = Upstream(
+            addresses=(_address(fields.get("app"), f"{place}.app"),),
+            speaks="http1",
+            peer=None,
+            connect_timeout_ns=_TO_APPLICATION_NS,
+            idle_timeout_ns=self._idle,
+        )
+        gate = _gate(elements(fields, "rules", place), f"{place}.rules", None)
+        limits = frozenset(_limit(one, f"{place}.limits") for one in elements(fields, "limits", place))
+        forward = Forward(destinations=frozenset({(app, _WHOLE)}), timeout_ns=None)
+        server_name = text(fields, "server_name", place)
+        return Inbound(
+            name=f"{text(fields, 'service', place)}:{number(fields, 'number', place)}",
+            protocol="http",
+            server_names=None if only else frozenset({server_name}),
+            peer=Peer(
+                names=frozenset({("URI", f"spiffe://{self._domain}/*")}),
+                roots=self._roots,
+                own=self._own,
+                server_name=None,
+                protocols=(),
+                versions=("1.2", "1.3"),
+            ),
+            one_identity=True,
+            plaintext=False,
+            side=_side(_refuses_trace(gate), Entry(ALWAYS, Handling(gate=gate, limits=limits, action=forward))),
+        )
+
+    def _hosts(self) -> Iterator[tuple[str, Outbound]]:
+        for at, value in enumerate(elements(self._fields, "outbound", "")):
+            place = f"outbound.{at}"
+            fields = members(value, _OUTBOUND, place)
+            if not _is_carried(fields, place):
+                continue
+            port, bare = number(fields, "port", place), fields.get("default")
+            if type(bare) is not bool:
+                raise UnreadError(f"{place}.default", "something that is neither true nor false")
+            entries: list[Entry] = []
+            gate: Gate = ()
+            if fields.get("rules") is not None:
+                # Nobody but this proxy judges calls to what lies outside the mesh, and all of them are the workload's.
+                gate = _gate(elements(fields, "rules", place), f"{place}.rules", self._spiffe_id)
+                entries.append(_refuses_trace(gate))
+            entries += [self._route(route, f"{place}.routes", gate) for route in required(fields, "routes", place)]
+            outbound = Outbound(name=text(fields, "name", place), side=_side(*entries))
+            for host in sorted(texts(fields, "hosts", place)):
+                yield f"{host}:{port}", outbound
+                if bare:
+                    yield host, outbound
+
+    def _route(self, value: Any, place: str, gate: Gate) -> Entry:
+        fields = members(value, _ROUTE, place)
+        retry, budget = _retry(fields.get("retry"), f"{place}.retry")
+        weights: dict[str, int] = {}
+        for one in required(fields, "destinations", place):
+            destination = members(one, _DESTINATION, place)
+            cluster = text(destination, "cluster", place)
+            weights[cluster] = weights.get(cluster, 0) + number(destination, "weight", place)
+        forward = Forward(
+            destinations=frozenset(self._shares(weights, budget, place).items()),
+            timeout_ns=_times(fields, "timeout_ms", place),
+            retry=retry,
+        )
+        handling = Handling(gate=gate, action=forward, name=text(fields, "id", place))
+        return Entry(requests_of(fields, place), handling)
+
+    def _shares(self, weights: dict[str, int], budget: tuple[int, int] | None, place: str) -> dict[Upstream, Fraction]:
+        total = sum(weights.values())
+        shares: dict[Upstream, Fraction] = {}
+        for cluster, weight in weights.items():
+            if (upstream := self._clusters.get(cluster)) is None:
+                raise UnreadError(place, f"the cluster `{cluster}`")
+            if weight:
+                if budget is not None:
+                    upstream = replace(upstream, retry_budget=budget)
+                share = _WHOLE if weight == total else Fraction(weight, total)
+                shares[upstream] = shares[upstream] + share if upstream in shares else share
+        return shares
+
+    def _read_clusters(self) -> Iterator[tuple[str, Upstream]]:
+        for at, value in enumerate(elements(self._fields, "clusters", "")):
+            place = f"clusters.{at}"
+            fields = members(value, _CLUSTER, place)
+            yield (
+                text(fields, "name", place),
+                Upstream(
+                    addresses=tuple(_address(one, place) for one in required(fields, "endpoints", place)),
+                    speaks="http1",
+                    peer=self._peer(fields.get("transport"), f"{place}.transport"),
+                    connect_timeout_ns=number(fields, "connect_timeout_ms", place) * _MS,
+                    idle_timeout_ns=self._idle,
+                ),
+            )
+
+    def _peer(self, value: Any, place: str) -> Peer | None:
+        kind = value.get("kind") if type(value) is dict else None
+        if kind not in _TRANSPORTS:
+            raise UnreadError(place, f"the kind `{kind}`")
+        fields = members(value, _TRANSPORTS[kind], place)
+        if kind == "plain":
+            return None
+        asked = text(fields, "server_name", place)
+        if kind == "mesh":
+            return Peer(
+                names=frozenset({("URI", text(fields, "spiffe_id", place))}),
+                roots=self._roots,
+                own=self._own,
+                server_name=asked,
+                protocols=(),
+                versions=("1.2", "1.3"),
+            )
+        return Peer(
+            names=frozenset((_kind_of(name), name) for name in texts(fields, "dns_names", place)),
+            roots="" if fields.get("ca_file") is None else text(fields, "ca_file", place),
+            own=None,
+            server_name=None if _kind_of(asked) == "IP" else asked,
+            protocols=(),
+            versions=(text(fields, "minimum_version", place), "1.3"),
+        )
+
+
+def _gate(rules: list[Any], place: str, caller: str | None) -> Gate:
+    """Return the denies, then the allows; with a caller those about it, which then does not matter."""
+    denies: list[Named] = []
+    allows: list[Named] = []
+    for value in rules:
+        fields = members(value, _RULE, place)
+        who = callers_of(fields, place)
+        if caller is not None and not who.include(caller):
+            continue
+        requests = requests_of(fields, place, who if caller is None else None)
+        effect = fields.get("effect")
+        if effect not in ("allow", "deny"):
+            raise UnreadError(place, f"the effect `{effect}`")
+        (allows if effect == "allow" else denies).append(Named(text(fields, "id", place), requests))
+    return (
+        Stage(denies=True, rules=frozenset(denies)),
+        Stage(denies=False, rules=frozenset(allows)),
+    )
+
+
+def _refuses_trace(gate: Gate) -> Entry:
+    return Entry(_TRACE, Handling(gate=gate, action=Answer(405)))
+
+
+def _side(*entries: Entry) -> Side:
+    return Side(
+        entries=entries,
+        carried=canonical_paths(Escapes.UPPER),
+        spelling=frozenset(Spelling),
+        refuses_underscores=False,
+    )
+
+
+def _limit(value: Any, place: str) -> Limited:
+    fields = members(value, _LIMIT, place)
+    header = None if fields.get("per_header") is None else text(fields, "per_header", place)
+    return Limited(
+        callers=callers_of(fields, place),
+        per=None if header is None else ("header", header),
+        amount=number(fields, "amount", place),
+        seconds=number(fields, "per_seconds", place),
+        burst=number(fields, "burst", place),
+    )
+
+
+def _retry(value: Any, place: str) -> tuple[Retry | None, tuple[int, int] | None]:
+    """Return when calls are tried again, and what share of calls tries may be (millionths, and how many at least)."""
+    if value is None:
+        return None, None
+    fields = members(value, _RETRY, place)
+    low, high = number(fields, "backoff_base_ms", place) * _MS, number(fields, "backoff_max_ms", place) * _MS
+    retry = Retry(
+        on=texts(fields, "on", place),
+        limit=number(fields, "limit", place),
+        per_try_ns=_times(fields, "per_try_timeout_ms", place),
+        pause_ns=(low, max(low, high)),
+    )
+    least, percent = number(fields, "budget_min_concurrency", place), fields.get("budget_percent")
+    if percent is None:
+        return retry, None
+    if type(percent) not in (int, float):
+        raise UnreadError(f"{place}.budget_percent", "something that is no number")
+    return retry, (round(percent * _MILLIONTHS_OF_PERCENT), least)
+
+
+def _times(fields: dict[str, Any], name: str, place: str) -> int | None:
+    return None if fields.get(name) is None else number(fields, name, place) * _MS
+
+
+def _address(value: Any, place: str) -> tuple[str, int]:
+    fields = members(value, _ADDRESS, place)
+    return text(fields, "host", place), number(fields, "port", place)
+
+
+def _is_carried(fields: dict[str, Any], place: str) -> bool:
+    protocol = text(fields, "protocol", place)
+    if protocol != _HTTP and protocol not in _NOT_CARRIED:
+        raise UnreadError(place, f"the protocol `{protocol}`")
+    return protocol == _HTTP
+
+
+def _kind_of(name: str) -> str:
+    try:
+        ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return "DNS"
+    return "IP"
