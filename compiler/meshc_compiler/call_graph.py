@@ -84,7 +84,7 @@ class CallGraph:
         self._index = index
         self._space = space
         self._routed_space = routed_space
-        self._open: dict[Hop, Answer] = {}
+        self._open: dict[tuple[str, int, int], Answer] = {}
         self._merged: dict[tuple[tuple[int, ...], bool], Settings] = {}
 
     @cached_property
@@ -108,6 +108,19 @@ class CallGraph:
         path = None if service is None or service.health is None else service.health.path or _HEALTH_RPC
         return path is None or any(
             rule.effect is Effect.ALLOW and includes(rule.callers, identity) and str(rule.match.path) != path
+            for rule in self._index.rules_of(hop.callee, hop.port)
+        )
+
+    def is_named(self, hop: Hop) -> bool:
+        """Tell whether the program speaks of a hop by its caller's name: in an allow, or where it states its settings.
+
+        What only a grant to `any` opens may be called, but nobody said that it is.
+        """
+        if hop.caller in self._index.callers_with_settings(hop.callee, hop.port):
+            return True
+        identity = identity_of(self._index, hop.caller)
+        return any(
+            rule.effect is Effect.ALLOW and not isinstance(rule.callers, AnyCaller) and includes(rule.callers, identity)
             for rule in self._index.rules_of(hop.callee, hop.port)
         )
 
@@ -140,9 +153,12 @@ class CallGraph:
         """Return a request (of `matches`, if there are any) that the hop may carry, or that there is none."""
         if matches:
             return self._answer(hop, matches)
-        if hop not in self._open:
-            self._open[hop] = self._answer(hop, (RequestMatch(),))
-        return self._open[hop]
+        space = self._space(hop.callee, hop.port)
+        # Whom no rule of the callee tells apart, it answers alike: all who are only `any` to it are asked for once.
+        key = (hop.callee, hop.port, 0 if space is None else self._mask(space, hop))
+        if key not in self._open:
+            self._open[key] = self._answer(hop, (RequestMatch(),))
+        return self._open[key]
 
     def request(self, hop: Hop, witness: Witness, *, routed: bool = False) -> Request | None:
         """Return a hop's witness as a request; `routed` if it is that of a case."""
@@ -214,14 +230,15 @@ class CallGraph:
         return space.escape(allowed, taken)
 
     def _allowed(self, space: CalleeSpace, hop: Hop, matches: tuple[RequestMatch, ...]) -> Region:
-        identity = identity_of(self._index, hop.caller)
+        mask = self._mask(space, hop)
+        return space.shared(space.allowed, space.requests_of(matches, mask)) if mask else ()
+
+    def _mask(self, space: CalleeSpace, hop: Hop) -> int:
+        """Return the class of a hop's caller; none for one without an identity where no such caller gets in."""
         if hop.caller == PLAINTEXT:
-            mask = space.callers.plaintext
-        elif identity is None:
-            return ()
-        else:
-            mask = space.mask_within(frozenset({identity}))
-        return space.shared(space.allowed, space.requests_of(matches, mask))
+            return space.callers.plaintext
+        identity = identity_of(self._index, hop.caller)
+        return 0 if identity is None else space.callers.of(identity)
 
 
 def sources_of(callers: Iterable[str], graph: CallGraph, anybody: str) -> tuple[str, ...]:

@@ -143,3 +143,53 @@ def test_what_always_promises_is_what_is_allowed(mesh: Calls, pair: tuple[str, s
     allowed = evaluate(result.index, Request(caller=caller, callee=callee, path="/x")).allowed
     assert bool(found) is not allowed
     assert all(one.witness is not None and not evaluate(result.index, one.witness).allowed for one in found)
+
+
+@given(calls(), st.sets(st.sampled_from(NAMES), min_size=1, max_size=3), st.sampled_from(NAMES), st.sampled_from(NAMES))
+def test_grants_to_any_close_no_circle_and_open_a_path_once(
+    mesh: Calls, open_to_any: set[str], start: str, end: str
+) -> None:
+    """Circles are those of calls by name; a path has at most one call that `any` alone opens on a circle."""
+    text = mesh.text() + "".join(f"allow any -> {name} : GET /healthz\n" for name in sorted(open_to_any))
+    found = breaks(compiled(text + f"assert attempts({start} -> {end}) < 1\n"), "MSH312")
+    named = mesh.edges
+    everyone = Calls(named | {(a, b) for a in NAMES for b in open_to_any if a != b}, mesh.retries, {})
+    way = {at for at in {start, *everyone.reach(start)} if end in everyone.reach(at)}
+    if any(at in _on_circle_within(mesh, way) for at in way):
+        assert "nothing bounds it" in found[0]
+        return
+    within = Calls(frozenset(edge for edge in everyone.edges if edge[0] in way and edge[1] in way), {}, {})
+    loose = {(a, b) for a, b in everyone.edges - named if a in way and b in way and a in within.reach(b)}
+    firm = Calls(everyone.edges - loose, {}, {})
+    products = [
+        math.prod(1 + mesh.retries.get(edge, 0) for edge in path)
+        for path in everyone.paths(start, end)
+        if len(path) == 1
+        or (
+            sum(edge in loose for edge in path) <= 1
+            and not any(a in firm.reach(b) for a, b in loose.intersection(path))
+        )
+    ]
+    # A path may come by the callee on its way to it.
+    worst = max(products, default=0)
+    assert bool(found) is (worst > 0)
+    if found:
+        assert f"may become {worst} " in found[0]
+
+
+def test_a_call_that_may_only_ask_for_health_leads_nowhere() -> None:
+    health = HEAD.replace("service a { port: 80/http }", "service a { port: 80/http, health: /healthz }")
+    text = "allow a -> b : GET /x\nallow b -> a : GET /healthz\nassert attempts(a -> b) <= 1\n"
+    for head, holds in ((health, True), (HEAD, False)):
+        result = compile_program(("p.mesh",), MemoryReader({"p.mesh": head + text}))
+        assert (breaks(result, "MSH312") == []) is holds
+
+
+def test_times_of_tries_are_added_up_and_the_way_is_shown() -> None:
+    text = (
+        "allow a -> b : GET /x\nallow b -> c : GET /x\n"
+        "edge a -> b { retry { limit: 2, on: [connect-failure], per-try: 500ms, backoff: 25ms..125ms } }\n"
+        "assert deadline(a -> c) <= 1s\n"
+    )
+    (found,) = breaks(compiled(text), "MSH313")
+    assert found.endswith("`a -> b` may wait 1750ms (3 × 500ms + 2 × 125ms), on the way `a -> b -> c`")

@@ -97,7 +97,8 @@ allow pay -> bank : GET /x
         ("assert every edge to api has edge.retry.limit <= 0 and not edge.retry.on present", []),
         ("assert every edge to pay has edge.timeout in [1s, 2s] or edge.retry.budget != 20%", []),
         ("assert deadline(web -> bank) <= 2s", [
-            "MSH313 the assert `deadline(web -> bank) <= 2s` does not hold: nothing bounds how long `web -> api` waits "
+            "MSH313 the assert `deadline(web -> bank) <= 2s` does not hold: nothing bounds how long `web -> api` "
+            "waits, on the way `web -> api -> pay -> bank` "
             "[web -> api GET /]"
         ]),
         (
@@ -105,6 +106,7 @@ allow pay -> bank : GET /x
             "assert deadline(web -> bank) <= 4s\nassert deadline(web -> bank) < 4s",
             [
                 "MSH313 the assert `deadline(web -> bank) < 4s` does not hold: `web -> api` may wait 4s "
+                "(3 × 1s + 2 × 500ms), on the way `web -> api -> pay -> bank` "
                 "[web -> api GET /]"
             ],
         ),
@@ -117,7 +119,7 @@ allow pay -> bank : GET /x
             "defaults mesh { retry { limit: 1, on: [connect-failure] } }\nassert attempts(web -> bank) <= 7",
             [
                 "MSH312 the assert `attempts(web -> bank) <= 7` does not hold: one request may become 8 "
-                "(`web -> api` x 2, `api -> pay` x 2, `pay -> bank` x 2)"
+                "(`web -> api` 2 × `api -> pay` 2 × `pay -> bank` 2 = 8)"
             ],
         ),
         ("defaults mesh { retry { limit: 1, on: [connect-failure] } }\nassert attempts(web -> bank : POST /x) == 1", [

@@ -74,7 +74,8 @@ class _Retrying:
         for caller in sorted(subject.index.workloads):
             for hop in graph.hops(caller):
                 step = self._step(hop)
-                if step is not None and graph.may_ask(hop):
+                # What only a grant to `any` opens may be called; that it is, and so often, is not certain.
+                if step is not None and graph.may_ask(hop) and graph.is_named(hop):
                     self.hops.setdefault(caller, []).append(step)
 
     def _step(self, hop: Hop) -> _Step | None:

@@ -12,8 +12,6 @@ from meshc_compiler.space.request_space import Witness
 from meshc_lang.codes import authorization
 from meshc_lang.diagnostic import Diagnostic, Label
 
-_MOST_HOPS_SHOWN = 3
-
 
 def check_chain(subject: CheckSubject, claim: NeverChain) -> Iterator[Diagnostic]:
     """Find the shortest chain of calls that breaks the assert."""
@@ -42,13 +40,13 @@ def chain_text(hops: tuple[Hop, ...]) -> str:
 
 
 def hop_labels(graph: CallGraph, hops: tuple[Hop, ...]) -> tuple[Label, ...]:
-    """Return where the first calls of a chain are allowed."""
+    """Return where the calls of a chain are allowed."""
     labels = []
     for hop in hops:
         rule = graph.opening(hop)
         if rule is not None and rule.origin is not None:
             labels.append(Label(rule.origin, f"opens `{hop}`"))
-    return tuple(labels[:_MOST_HOPS_SHOWN])
+    return tuple(labels)
 
 
 def _shortest(graph: CallGraph, claim: NeverChain, *, doubtful: bool) -> tuple[Hop, ...] | None:

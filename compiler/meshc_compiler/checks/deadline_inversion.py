@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from meshc_compiler.call_graph import CallGraph, Case, Hop, worst_open
 from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.checks.waiting import wait_text
 from meshc_compiler.ir.setting import Setting
 from meshc_lang.codes import resilience
 from meshc_lang.diagnostic import Diagnostic, Label
 from meshc_lang.source import Span
-from meshc_lang.units import print_duration
 
 
 def check_deadline_inversions(subject: CheckSubject) -> Iterator[Diagnostic]:
@@ -40,8 +40,8 @@ def check_deadline_inversions(subject: CheckSubject) -> Iterator[Diagnostic]:
             told.add((inner_at, outer_at))
             yield Diagnostic(
                 code=resilience.DEADLINE_INVERSION,
-                message=f"`{hop}` may wait {print_duration(case.wait_ns)}, and all who call `{name}` give up after "
-                f"{print_duration(patience.wait_ns or 0)} at most",
+                message=f"`{hop}` may wait {wait_text(case)}, and all who call `{name}` give up after "
+                f"{wait_text(patience)} at most",
                 primary=inner_at,
                 related=(Label(outer_at, f"`{before}` waits so long and no longer"),),
                 help=f"give `{hop}` less time than those who wait for `{name}` have",
