@@ -43,8 +43,9 @@ def parsed(command: str) -> click.Context:
 
 def test_the_yaml_of_the_guide_is_yaml_and_uses_what_is_there() -> None:
     blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.DOTALL)]
-    assert len(blocks) == 3
-    github, _, hooks = blocks
+    assert len(blocks) == 5
+    github, _, diff, _, hooks = blocks
+    assert diff["jobs"]["diff"]["steps"][0]["with"] == {"fetch-depth": 0}  # a shallow clone lacks the other side
     steps = github["jobs"]["check"]["steps"]
     inputs = yaml.safe_load(ACTION.read_text())["inputs"]
     assert set(steps[1]["with"]) <= set(inputs)
@@ -54,7 +55,7 @@ def test_the_yaml_of_the_guide_is_yaml_and_uses_what_is_there() -> None:
 
 
 def test_the_commands_of_the_guide_exist_with_their_options() -> None:
-    commands = re.findall(r"meshc (?:check|test|fmt|build|explain)\b[^`'\n]*", GUIDE.read_text())
+    commands = re.findall(r"meshc (?:check|test|fmt|build|explain|diff(?= ))\b[^`'\n]*", GUIDE.read_text())
     assert len(commands) > 10
     for command in commands:
         with parsed(command):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -43,8 +44,20 @@ def test_the_sessions_of_the_readme_print_what_it_shows(tmp_path: Path, monkeypa
     ambiguous = "".join([*lines[: beta + 1], "  POST /v1/orders => v1 as orders\n", *lines[beta + 1 :]])
     monkeypatch.chdir(tmp_path)
     sessions = SESSION.findall(README.read_text(encoding="utf-8"))
-    assert [arguments.split()[0] for arguments, _ in sessions] == ["check", "why", "why", "who-can"]
+    assert [arguments.split()[0] for arguments, _ in sessions] == ["check", "why", "why", "who-can", "diff"]
+    unguarded = text.replace(' if header "x-csrf" present', "")
+    assert unguarded != text
+    commit(tmp_path, text)
+    changed = {"check": ambiguous, "diff": unguarded}
     for arguments, shown in sessions:
-        (tmp_path / "shop.mesh").write_text(ambiguous if arguments.startswith("check") else text, encoding="utf-8")
+        (tmp_path / "shop.mesh").write_text(changed.get(arguments.split()[0], text), encoding="utf-8")
         result = CliRunner().invoke(cli, shlex.split(arguments))
         assert result.output.strip() == shown.strip()
+
+
+def commit(folder: Path, text: str) -> None:
+    """Make a repository of a folder, with the program as its one revision."""
+    (folder / "shop.mesh").write_text(text, encoding="utf-8")
+    who = ("-c", "user.name=n", "-c", "user.email=n@example.com")
+    for words in (("init", "-q"), ("add", "shop.mesh"), (*who, "commit", "-q", "-m", "policy")):
+        subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)

@@ -56,7 +56,7 @@ class CallerGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A difference. `callers` is empty, and `witness` None, of one that is about no request.
+    """A difference. `callers` is empty where it is about what is declared; then `witness` is one of it, or None.
 
     `callee` is the callee with its port as it is written, or what was declared otherwise. `requests` is the class, as
     grants of the language; of a declaration, the part of it. `old_spans` and `new_spans` are where the two programs say

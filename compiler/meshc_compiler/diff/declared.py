@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 from meshc_compiler.diff.alignment import port_pairs, ports_of
 from meshc_compiler.diff.change import Change, ChangeKind
+from meshc_compiler.diff.illustration import Illustrations
 from meshc_compiler.ir.jwt import TokenIssuer
 from meshc_compiler.ir.mesh import INGRESS, MeshIndex
 from meshc_compiler.ir.objective import Objective
@@ -31,6 +33,7 @@ class _Part:
 _Parts = dict[str, _Part]
 
 _PORTS = "ports"
+_ABSENT = "absent"
 _UNTOLD = ("selector", "host")
 """What goes without saying of a service that came or went."""
 
@@ -47,7 +50,7 @@ def declared_changes(old: MeshIndex, new: MeshIndex) -> tuple[Change, ...]:
             whole = one or other or {}
             first = next(iter(whole.values()))
             told = ", ".join(f"{part} {held.text}" for part, held in whole.items() if part not in _UNTOLD)
-            text = (told, "absent") if other is None else ("absent", told)
+            text = (told, _ABSENT) if other is None else (_ABSENT, told)
             spans = () if first.span is None else (first.span,)
             changes.append(
                 Change(
@@ -68,7 +71,13 @@ def declared_changes(old: MeshIndex, new: MeshIndex) -> tuple[Change, ...]:
             if (left and left.value) != (right and right.value):
                 changes.append(_change(subject, part, left, right))
     changes += _port_changes(old, new)
-    return tuple(changes)
+    gone, there = Illustrations(old), Illustrations(new)
+    return tuple(_illustrated(change, gone if change.after == _ABSENT else there) for change in changes)
+
+
+def _illustrated(change: Change, illustrations: Illustrations) -> Change:
+    """Return a change with a request to or by what was declared, as the program has it that declares it."""
+    return replace(change, witness=illustrations.about(change.callee.removeprefix("slo ")))
 
 
 def _change(subject: str, part: str, left: _Part | None, right: _Part | None) -> Change:
@@ -77,8 +86,8 @@ def _change(subject: str, part: str, left: _Part | None, right: _Part | None) ->
         kind=ChangeKind.IDENTITY if held is None else held.kind,
         callee=subject,
         requests=part,
-        before="absent" if left is None else left.text,
-        after="absent" if right is None else right.text,
+        before=_ABSENT if left is None else left.text,
+        after=_ABSENT if right is None else right.text,
         old_spans=() if left is None or left.span is None else (left.span,),
         new_spans=() if right is None or right.span is None else (right.span,),
     )
@@ -198,7 +207,7 @@ def _port_changes(old: MeshIndex, new: MeshIndex) -> Iterator[Change]:
 
 def _port_text(port: ServicePort | None) -> str:
     if port is None:
-        return "absent"
+        return _ABSENT
     name = "" if port.name is None else f"{port.name}: "
     target = "" if port.target is None else f" to {port.target}"
     return f"{name}{port.number}/{port.protocol}{target}"
