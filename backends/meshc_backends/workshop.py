@@ -28,13 +28,21 @@ Reader: TypeAlias = Callable[[MeshIndex, WorkloadSlice, Placement, Artifact], tu
 """What reads a workload's file back, and tells where it does not mean what the program says."""
 
 
+_UNKNOWN = "-" * 64
+"""Stands for a fingerprint that nobody asked for."""
+
+
 class Workshop:
-    """Makes what a target says of each workload: `cache` keeps what was made, `processes` is how many work at once."""
+    """Makes what the targets of one build say of each workload of its mesh.
+
+    `cache` keeps what was made, `processes` is how many work at once.
+    """
 
     def __init__(self, cache: ArtifactCache | None = None, processes: int = 1) -> None:
         self._cache = cache
         self._processes = processes
         self._fingerprints = Fingerprints()
+        self._known: dict[str, str] = {}
 
     def make(
         self, target: str, index: MeshIndex, placement: Placement, maker: Maker, reader: Reader | None = None
@@ -45,16 +53,20 @@ class Workshop:
         """
         # Where things listen is told to the cache by the name of the placement; others than this one have tables.
         cached = self._cache if type(placement) is KubernetesPlacement else None
+        known = self._known  # fingerprints of slices: the targets of one build are made of the same mesh
 
         def one(workload: Workload) -> Emission:
-            slice_ = slice_of(index, workload)
             path = f"{target}/{workload.name}.json"
-            key = None
+            slice_ = key = None
             if cached is not None:
-                key = cached.key(target, path, "kubernetes", str(reader is not None), self._fingerprints.of(slice_))
+                if workload.name not in known:
+                    slice_ = slice_of(index, workload)
+                    known[workload.name] = self._fingerprints.of(slice_)
+                key = cached.key(target, path, "kubernetes", str(reader is not None), known[workload.name])
                 content = cached.get(key)
                 if content is not None:
                     return Emission(artifacts=(Artifact(path=path, content=content),))
+            slice_ = slice_ or slice_of(index, workload)
             emission = maker(slice_, placement)
             if reader is not None and not has_errors(emission.diagnostics):
                 found = tuple(one for file in emission.artifacts for one in reader(index, slice_, placement, file))
@@ -71,18 +83,24 @@ class Workshop:
         def remote(workload: Workload) -> bytes | None:
             emission = one(workload)
             path = f"{target}/{workload.name}.json"
-            return emission.artifacts[0].content if _is_plain(emission, path) else None
+            if not _is_plain(emission, path):
+                return None
+            return known.get(workload.name, _UNKNOWN).encode() + emission.artifacts[0].content
 
         workloads = index.mesh.workloads
         if self._processes < 2:
             return tuple(one(workload) for workload in workloads)
         # What comes with a finding or a reservation is made again here: few files do, and only bytes come from workers.
-        return tuple(
-            one(workload)
-            if content is None
-            else Emission(artifacts=(Artifact(path=f"{target}/{workload.name}.json", content=content),))
-            for workload, content in zip(workloads, work_on(workloads, remote, self._processes), strict=True)
-        )
+        emissions: list[Emission] = []
+        for workload, made in zip(workloads, work_on(workloads, remote, self._processes), strict=True):
+            if made is None:
+                emissions.append(one(workload))
+                continue
+            fingerprint, content = made[: len(_UNKNOWN)].decode(), made[len(_UNKNOWN) :]
+            if fingerprint != _UNKNOWN:
+                known[workload.name] = fingerprint
+            emissions.append(Emission(artifacts=(Artifact(path=f"{target}/{workload.name}.json", content=content),)))
+        return tuple(emissions)
 
 
 def _is_plain(emission: Emission, path: str) -> bool:

@@ -80,6 +80,11 @@ def canonical_text(part: object) -> str:
 
 
 def _value(value: Any, spans: bool) -> Any:
+    kind = type(value)
+    if kind is str or kind is int or kind is bool:  # nearly all
+        return value
+    if kind is tuple:
+        return [_value(item, spans) for item in value]
     match value:
         case None | bool() | int() | str() if not isinstance(value, Enum):
             return value
@@ -101,9 +106,9 @@ def _value(value: Any, spans: bool) -> Any:
 def _record(value: Any, spans: bool) -> dict[str, Any]:
     kind = type(value)
     record: dict[str, Any] = {"kind": kind.__name__} if kind.__name__ in _UNIONS else {}
-    for name in _field_names(kind):  # type: ignore[arg-type]
+    for name in _field_names(kind, spans):  # type: ignore[arg-type]
         held = getattr(value, name)
-        if held is None or (name.endswith("origin") and not spans) or (held == () and name != "segments"):
+        if held is None or (held == () and name != "segments"):
             continue
         written = _value(held, spans)
         if written != {}:
@@ -112,9 +117,9 @@ def _record(value: Any, spans: bool) -> dict[str, Any]:
 
 
 @cache
-def _field_names(kind: type) -> tuple[str, ...]:
+def _field_names(kind: type, spans: bool) -> tuple[str, ...]:
     # The place comes first, so that it is read before what stands there.
-    return tuple(_origin_first(field.name for field in fields(kind)))
+    return tuple(_origin_first(field.name for field in fields(kind) if spans or not field.name.endswith("origin")))
 
 
 def _origin_first(names: Iterable[str]) -> list[str]:

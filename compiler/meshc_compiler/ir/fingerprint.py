@@ -13,15 +13,21 @@ from operator import attrgetter
 from typing import Any
 
 from meshc_compiler.ir.policy import Rule
+from meshc_compiler.ir.route import RouteRule
+from meshc_compiler.ir.setting import Settings
+from meshc_compiler.ir.workload import External, Service, Workload
 
 __all__ = ["Fingerprints"]
 
+_OFTEN = frozenset({External, RouteRule, Rule, Service, Settings, Workload})
+"""What several workloads hold the same of: the mesh's own parts, and settings that were merged once."""
+
 
 class Fingerprints:
-    """Makes fingerprints of parts of one mesh. Where a part was written does not count; a rule is told but once."""
+    """Makes fingerprints of parts of one mesh. Where a part was written does not count; what many hold is told once."""
 
     def __init__(self) -> None:
-        self._rules: dict[int, tuple[Rule, str]] = {}
+        self._known: dict[int, tuple[object, str]] = {}
         self._getters: dict[type, Callable[[Any], tuple[Any, ...]]] = {}
 
     def of(self, part: object) -> str:
@@ -38,11 +44,11 @@ class Fingerprints:
             return repr(value)
         if kind is tuple:
             return f"({','.join(map(self._text, value))})"
-        if kind is Rule:
-            known = self._rules.get(id(value))
+        if kind in _OFTEN:
+            known = self._known.get(id(value))
             if known is None:
                 text = hashlib.sha256(self._record(value).encode("utf-8", "surrogatepass")).hexdigest()
-                known = self._rules[id(value)] = (value, text)  # the rule is kept so that nothing else gets its id
+                known = self._known[id(value)] = (value, text)  # it is kept so that nothing else gets its id
             return known[1]
         if isinstance(value, Enum):
             return f"{kind.__name__}.{value.name}"
@@ -57,7 +63,10 @@ class Fingerprints:
             if not is_dataclass(value):
                 raise TypeError(f"the IR has no {kind.__name__}")
             getter = self._getters[kind] = _values(tuple(field.name for field in fields(value) if field.compare))
-        return f"{kind.__name__}({','.join(map(self._text, getter(value)))})"
+        told = [
+            "-" if held is None else repr(held) if type(held) is str else self._text(held) for held in getter(value)
+        ]
+        return f"{kind.__name__}({','.join(told)})"
 
 
 def _values(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:

@@ -89,6 +89,7 @@ class MeshIndex:
         for fault in mesh.faults:
             self._faults.setdefault((fault.callee, fault.port), []).append(fault)
         self.objectives = {objective.service: objective for objective in mesh.objectives}
+        self._effective: dict[tuple[int, ...], tuple[tuple[Settings, ...], Settings]] = {}
 
     def rules_of(self, callee: str, port: int) -> tuple[Rule, ...]:
         """Return the rules about one port of a callee, allows and denies, by id."""
@@ -134,14 +135,17 @@ class MeshIndex:
 
     def settings(self, caller: str, callee: str, port: int, rule: RouteRule | None) -> Settings:
         """Return the effective settings of a call: mesh, service, edge, edge's port, route, field by field."""
-        return self.stated(caller, callee, port, rule).effective()
+        scopes = self.scopes(caller, callee, port, rule)
+        # Most calls have what many others have; the scopes are kept, so that nothing else gets the place of one.
+        place = tuple(map(id, scopes))
+        known = self._effective.get(place)
+        if known is None:
+            known = self._effective[place] = (scopes, _merged(scopes).effective())
+        return known[1]
 
     def stated(self, caller: str, callee: str, port: int, rule: RouteRule | None) -> Settings:
         """Return what is stated about a call, `off` included, with where it is stated."""
-        merged = NOTHING_STATED
-        for scope in self.scopes(caller, callee, port, rule):
-            merged = merged.under(scope)
-        return merged
+        return _merged(self.scopes(caller, callee, port, rule))
 
     def scopes(self, caller: str, callee: str, port: int, rule: RouteRule | None) -> tuple[Settings, ...]:
         """Return what each scope states about a call, from the most general to the most specific."""
@@ -152,3 +156,12 @@ class MeshIndex:
             self._port_settings.get((caller, callee, port), NOTHING_STATED),
             rule.settings if rule is not None else NOTHING_STATED,
         )
+
+
+def _merged(scopes: tuple[Settings, ...]) -> Settings:
+    """Return what several scopes state, the more specific over the more general."""
+    merged = NOTHING_STATED
+    for scope in scopes:
+        if scope is not NOTHING_STATED:
+            merged = scope if merged is NOTHING_STATED else merged.under(scope)
+    return merged
