@@ -1,8 +1,8 @@
 """Claim: a build costs in proportion to the mesh, and one after an edit makes anew only what the edit touches.
 
-Builds as they are run: processes of their own, for envoy and sidecar, from nothing, with all files in the cache, after one
-line was added; and each target for itself. The peer is `kubectl kustomize`, where it is installed: it reads and prints the
-resources that we emit.
+Builds as they are run: processes of their own, for envoy and sidecar, from nothing, with all files in the cache, after
+one line was added; and each target for itself. The peer is `kubectl kustomize`, where it is installed: it reads and
+prints the resources that we emit.
 """
 
 from __future__ import annotations
