@@ -13,6 +13,9 @@ from meshc_compiler.ir.example import (
     ExpectAllowed,
     Expectation,
     ExpectDenied,
+    ExpectFault,
+    ExpectLimit,
+    ExpectMirror,
     ExpectRetries,
     ExpectRouted,
     ExpectRule,
@@ -24,7 +27,7 @@ from meshc_compiler.lower.answer import answer_text
 from meshc_compiler.lower.setting_text import setting_text
 from meshc_lang.record import dataclass
 from meshc_lang.source import Span
-from meshc_lang.units import print_percent
+from meshc_lang.units import print_percent, print_rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,19 @@ def is_met(expectation: Expectation, decision: Decision) -> bool:
             return decision.allowed and all(
                 _value(decision.settings, field) == (value or None) for field, value in expectation.values
             )
+        case ExpectLimit(rate=rate):
+            rates = {(limit.amount, limit.seconds) for limit in decision.limits}
+            return decision.allowed and (rate in rates if rate is not None else not rates)
+        case ExpectMirror(target=target):
+            copied = [(mirror.target_service, mirror.target_version) for mirror in decision.mirrors]
+            if target is None:
+                return decision.allowed and not copied
+            return decision.allowed and any(
+                service == target[0] and target[1] in (None, version) for service, version in copied
+            )
+        case ExpectFault(name=name):
+            struck = {fault.name for fault in decision.faults}
+            return decision.allowed and (name in struck if name is not None else not struck)
         case _:
             assert_never(expectation)
 
@@ -128,8 +144,27 @@ def expectation_text(expectation: Expectation) -> str:
             return f"retry {expectation.limit}"
         case ExpectSettings():
             return ", ".join(_setting_text(field, value or None) for field, value in expectation.values)
+        case ExpectLimit(rate=rate):
+            return f"limit {'off' if rate is None else print_rate(*rate)}"
+        case ExpectMirror(target=target):
+            return f"mirror {'off' if target is None else target[1] or target[0]}"
+        case ExpectFault(name=name):
+            return f"fault {name or 'off'}"
         case _:
             assert_never(expectation)
+
+
+def traffic_words(decision: Decision) -> tuple[str, ...]:
+    """Return what a call meets on its way, in the words of a test; what it does not meet is `off`."""
+    limits = [f"limit {print_rate(limit.amount, limit.seconds)}" for limit in decision.limits]
+    own = decision.request.callee
+    mirrors = [
+        f"mirror {(mirror.target_service == own and mirror.target_version) or mirror.target_service}"
+        for mirror in decision.mirrors
+    ]
+    faults = [f"fault {fault.name}" for fault in decision.faults]
+    met = (*(limits or ["limit off"]), *(mirrors or ["mirror off"]), *(faults or ["fault off"]))
+    return tuple(dict.fromkeys(met))
 
 
 def decision_text(decision: Decision, expectations: tuple[Expectation, ...] = ()) -> str:
@@ -162,6 +197,8 @@ def decision_text(decision: Decision, expectations: tuple[Expectation, ...] = ()
     }
     for field in sorted(asked - {"timeout_ns", "retry_limit"}):
         words.append(_setting_text(field, _value(decision.settings, field)))
+    if any(isinstance(expectation, ExpectLimit | ExpectMirror | ExpectFault) for expectation in expectations):
+        words += traffic_words(decision)
     return ", ".join(words)
 
 

@@ -136,7 +136,7 @@ def test_targets_and_rules_of_a_route() -> None:
 
 
 def test_verdicts() -> None:
-    assert {"allowed", "denied", "routed", "timeout"} <= set(labels('test "t" {\n  web -> api GET / is ‸'))
+    assert {"allowed", "denied", "routed", "timeout", "limit"} <= set(labels('test "t" {\n  web -> api GET / is ‸'))
     assert "routed" in labels('test "t" {\n  web -> api GET / is allowed, ‸')
     assert "is" in labels('test "t" {\n  web -> api GET / ‸')
 

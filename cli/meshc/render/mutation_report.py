@@ -49,10 +49,12 @@ def mutation_line(mutation: Mutation) -> str:
 
 def _told(index: MeshIndex, one: MutantResult) -> str:
     verdicts = verdicts_before_and_after(index, one)
-    if one.witness is None or verdicts is None:
+    if one.witness is None:
         return _NOT_DECIDED
+    if verdicts is None:
+        return f"{one.witness.text} fares otherwise, in a way for which tests have no words"
     now, then = verdicts
-    return f"{one.witness.text} is {now}; " + (f"it would be {then}" if now != then else "what else it meets changes")
+    return f"{one.witness.text} is {now}; it would be {then}"
 
 
 def mutation_json(index: MeshIndex, mutation: Mutation) -> Json:

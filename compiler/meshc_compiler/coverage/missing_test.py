@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 
-from meshc_compiler.coverage.decision_class import DecisionClass, Membership
+from meshc_compiler.coverage.decision_class import DecisionClass, Kind, Membership
 from meshc_compiler.coverage.measure import Coverage
 from meshc_compiler.evaluate import Decision, evaluate, port_of
-from meshc_compiler.examples import retries_of
+from meshc_compiler.examples import retries_of, traffic_words
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.workload import ServicePort
 from meshc_compiler.lower.sentence import callee_text, quoted
@@ -17,6 +18,14 @@ from meshc_lang.parser import parse
 from meshc_lang.record import dataclass
 from meshc_lang.request import Request
 from meshc_lang.source import SourceText
+
+
+class Detail(StrEnum):
+    """How much of what becomes of a request a case says."""
+
+    VERDICT = "verdict"
+    SETTINGS = "settings"
+    TRAFFIC = "traffic"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +59,9 @@ def missing_cases(index: MeshIndex, coverage: Coverage) -> tuple[MissingCase, ..
             if not done:
                 raise AssertionError(f"the algebra and the semantics differ about {left[0].sentence.text}")
             left = [one for one in left if one not in done]
-            cases.append(case_of(index, test, decision, (one.sentence.text for one in done)))
+            met = any(one.sentence.kind in (Kind.LIMIT, Kind.MIRROR, Kind.FAULT) for one in done)
+            detail = Detail.TRAFFIC if met else Detail.VERDICT
+            cases.append(case_of(index, test, decision, (one.sentence.text for one in done), detail))
     return tuple(cases)
 
 
@@ -77,13 +88,15 @@ _MOST_LOOKED_AT = 24
 
 
 def case_of(
-    index: MeshIndex, test: str, decision: Decision, reasons: Iterable[str], *, settings: bool = False
+    index: MeshIndex, test: str, decision: Decision, reasons: Iterable[str], detail: Detail = Detail.VERDICT
 ) -> MissingCase:
-    """Return the case that expects what becomes of a request now; with `settings` also its timeout and its tries."""
+    """Return the case that expects what becomes of a request now, in such detail."""
+    words = verdicts_of(index, decision, detail)
     return MissingCase(
         test=test,
         request=decision.request,
-        verdicts=verdicts_of(index, decision, settings=settings),
+        # What a call does not meet need not be said: a case about a limit says nothing of faults.
+        verdicts=tuple(word for word in words if word not in ("limit off", "mirror off", "fault off")),
         reasons=tuple(" ".join(reason.split()) for reason in reasons),
     )
 
@@ -93,8 +106,11 @@ def test_name(callee: str, port: ServicePort) -> str:
     return f"what decides calls of {callee_text(callee, port)}"
 
 
-def verdicts_of(index: MeshIndex, decision: Decision, *, settings: bool = False) -> tuple[str, ...]:
-    """Return what is to be expected: the verdict, and where a route decides its versions and its rule's name."""
+def verdicts_of(index: MeshIndex, decision: Decision, detail: Detail = Detail.VERDICT) -> tuple[str, ...]:
+    """Return what is to be expected: the verdict, where a route decides its versions and its rule's name, and details.
+
+    Settings are the timeout and the tries; traffic is what limits, mirrors and faults do, besides.
+    """
     if not decision.allowed:
         return ("denied",)
     words = ["allowed"]
@@ -110,7 +126,9 @@ def verdicts_of(index: MeshIndex, decision: Decision, *, settings: bool = False)
                 words.append(f"routed {destination.version or callee}")
     if rule is not None and rule.name is not None:
         words.append(f"by {rule.name}")
-    if settings and decision.answer is None:
+    if detail is Detail.TRAFFIC and decision.answer is None:
+        words += traffic_words(decision)
+    if detail is Detail.SETTINGS and decision.answer is None:
         timeout = decision.settings.timeout_ns
         value = None if timeout is None or not timeout.value else timeout.value
         words.append(f"timeout {'off' if value is None else setting_text('timeout_ns', value)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshc_compiler.coverage.missing_test import MissingCase, case_of, test_name, verdicts_of
+from meshc_compiler.coverage.missing_test import Detail, MissingCase, case_of, test_name, verdicts_of
 from meshc_compiler.coverage.mutation import MutantResult
 from meshc_compiler.evaluate import evaluate, port_of
 from meshc_compiler.ir.mesh import MeshIndex
@@ -12,16 +12,18 @@ from meshc_lang.request import Request
 
 
 def verdicts_before_and_after(index: MeshIndex, one: MutantResult) -> tuple[str, str] | None:
-    """Return what becomes of the mutant's request now, and with the mutant in place, in the words of a test."""
+    """Return what becomes of the mutant's request now, and with the mutant in place, in the words of a test.
+
+    None where no request is known, or where these words cannot tell the two apart.
+    """
     if one.witness is None:
         return None
     now, then = evaluate(index, one.witness), evaluate(one.variant, one.witness)
-    # What differs in settings alone is told with them.
-    told = [
-        (", ".join(verdicts_of(index, now, settings=settings)), ", ".join(verdicts_of(index, then, settings=settings)))
-        for settings in (False, True)
-    ]
-    return told[0] if told[0][0] != told[0][1] else told[1]
+    for detail in Detail:
+        told = ", ".join(verdicts_of(index, now, detail)), ", ".join(verdicts_of(index, then, detail))
+        if told[0] != told[1]:
+            return told
+    return None
 
 
 def noticing_cases(index: MeshIndex, survivors: Iterable[MutantResult]) -> tuple[MissingCase, ...]:
@@ -40,9 +42,9 @@ def _case(index: MeshIndex, one: MutantResult, request: Request) -> MissingCase 
     port = port_of(index, request)
     if port is None:
         return None
-    for settings in (False, True):
-        test = test_name(request.callee, port)
-        case = case_of(index, test, evaluate(index, request), (one.mutant.text,), settings=settings)
+    test, decision = test_name(request.callee, port), evaluate(index, request)
+    for detail in Detail:
+        case = case_of(index, test, decision, (one.mutant.text,), detail)
         if _notices(case, one):
             return case
     return None
@@ -55,4 +57,5 @@ def _notices(case: MissingCase, one: MutantResult) -> bool:
     if port is None or (case.request.callee, port.number) != (sentence.callee, sentence.port):
         return False
     then = evaluate(one.variant, case.request)
-    return not set(case.verdicts) <= set(verdicts_of(one.variant, then, settings=True))
+    met = (word for detail in Detail for word in verdicts_of(one.variant, then, detail))
+    return not set(case.verdicts) <= set(met)

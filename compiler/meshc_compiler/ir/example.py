@@ -57,7 +57,41 @@ class ExpectSettings:
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 
-Expectation: TypeAlias = ExpectAllowed | ExpectDenied | ExpectRouted | ExpectRule | ExpectRetries | ExpectSettings
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectLimit:
+    """A limit of this rate, so many in so many seconds, counts the request; None: no limit does."""
+
+    rate: tuple[int, int] | None
+    origin: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectMirror:
+    """A share of such requests is copied to this service, to one version of it if one is named; None: none is."""
+
+    target: tuple[str, str | None] | None
+    origin: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectFault:
+    """The fault of this name befalls a share of such requests; None: no fault does."""
+
+    name: str | None
+    origin: Span | None = field(default=None, compare=False, repr=False)
+
+
+Expectation: TypeAlias = (
+    ExpectAllowed
+    | ExpectDenied
+    | ExpectRouted
+    | ExpectRule
+    | ExpectRetries
+    | ExpectSettings
+    | ExpectLimit
+    | ExpectMirror
+    | ExpectFault
+)
 """What a test expects of a request."""
 
 

@@ -17,6 +17,7 @@ from meshc_compiler.ir.example import (
     ExpectSettings,
 )
 from meshc_compiler.lower.edge_condition import SETTING_FIELDS, lower_one_setting
+from meshc_compiler.lower.expected_traffic import TRAFFIC_WORDS, lower_traffic
 from meshc_compiler.lower.field import wrong_type
 from meshc_compiler.request import check_request
 from meshc_compiler.resolve.peer import Landscape
@@ -36,11 +37,15 @@ from meshc_lang.tree.value import Block, Integer, Switch
 
 
 def lower_test(
-    statement: TestDecl, landscape: Landscape, rule_names: Callable[[str], tuple[str, ...]], findings: Findings
+    statement: TestDecl,
+    landscape: Landscape,
+    rule_names: Callable[[str], tuple[str, ...]],
+    fault_names: Callable[[], tuple[str, ...]],
+    findings: Findings,
 ) -> tuple[Example, ...]:
     """Return the cases of a test. A case with an error in it is left out.
 
-    `rule_names` returns the names of the rules that route the requests of a service.
+    `rule_names` returns the names of the rules that route the requests of a service, `fault_names` those of all faults.
     """
     examples = []
     for case in statement.cases:
@@ -49,7 +54,7 @@ def lower_test(
         expectations = tuple(
             expectation
             for verdict in case.verdicts
-            if (expectation := _expectation(verdict, case, landscape, rule_names, own)) is not None
+            if (expectation := _expectation(verdict, case, landscape, rule_names, fault_names, own)) is not None
         )
         _check_contradiction(case, own)
         findings.extend(own.all())
@@ -65,6 +70,7 @@ def _expectation(
     case: CaseDecl,
     landscape: Landscape,
     rule_names: Callable[[str], tuple[str, ...]],
+    fault_names: Callable[[], tuple[str, ...]],
     findings: Findings,
 ) -> Expectation | None:
     match verdict:
@@ -85,6 +91,8 @@ def _expectation(
             if landscape.may_be_lost(case.request.callee):
                 return None
             return _expected_rule(verdict, case.request.callee, rule_names(case.request.callee), findings)
+        case SettingVerdict() if verdict.name.text in TRAFFIC_WORDS:
+            return lower_traffic(verdict, case.request.callee, landscape, fault_names, findings)
         case SettingVerdict():
             return _expected_setting(verdict, findings)
         case _:
@@ -106,7 +114,7 @@ def _expected_setting(verdict: SettingVerdict, findings: Findings) -> Expectatio
     """Return the value that a setting should have; it is read as the setting itself is."""
     word = verdict.name.text
     if word.partition(".")[0] not in SETTING_FIELDS:
-        known = ("allowed", "denied", "routed", "by", *SETTING_FIELDS)
+        known = ("allowed", "denied", "routed", "by", *TRAFFIC_WORDS, *SETTING_FIELDS)
         help_line, fixes = did_you_mean(word, known, verdict.name.span)
         help_line = help_line or f"it takes {one_of(known)}"
         message = f"a test expects nothing by `{word}`"

@@ -28,6 +28,10 @@ class FaultBook:
         """Return the faults by name, callee and port."""
         return tuple(self._faults[key] for key in sorted(self._faults))
 
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all statements, whatever is wrong with them otherwise."""
+        return tuple(self._declared)
+
     def add(self, statement: FaultDecl) -> None:
         """Lower a statement: a fault for each port of its callees that carries requests."""
         name = statement.name.text

@@ -153,9 +153,9 @@ class _Sentences:
         self._tests: list[TestDecl] = []
 
     def finish(self) -> None:
-        """Lower what speaks of what other sentences say: tests, which name the rules of routes."""
+        """Lower what speaks of what other sentences say: tests, which name the rules of routes, and faults."""
         for statement in self._tests:
-            examples = lower_test(statement, self._landscape, self.routes.rule_names, self._findings)
+            examples = lower_test(statement, self._landscape, self.routes.rule_names, self.faults.names, self._findings)
             self.mentions_ingress |= any(example.request.caller == INGRESS for example in examples)
             self.examples += examples
 

@@ -317,6 +317,8 @@ def _matcher_begins(view: ProgramView, context: Context) -> _Items:
 def _verdicts(view: ProgramView, context: Context) -> _Items:
     del view, context
     yield from _words("allowed", "denied", "routed", "by")
+    for word in ("limit", "mirror", "fault"):
+        yield Item(label=word, kind=ItemKind.KEYWORD, text=word)
     for field, entry in FIELDS["settings"].items():
         if field in ("timeout", "retry"):
             yield Item(label=field, kind=ItemKind.PROPERTY, text=field, detail=entry.text)
