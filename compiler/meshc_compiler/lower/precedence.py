@@ -14,6 +14,7 @@ from meshc_compiler.ir.workload import ServicePort
 from meshc_compiler.space.callee_space import is_rpc
 from meshc_compiler.space.caller_classes import CallerClasses, identities_asked
 from meshc_compiler.space.cover import minimal_cover
+from meshc_compiler.space.diagram import Box, Diagram
 from meshc_compiler.space.request_space import Nothing, Region, RequestSpace, Undecided, Witness, build_space
 from meshc_lang.codes import routing, units
 from meshc_lang.diagnostic import Applicability, Edit, Fix, Label
@@ -94,8 +95,13 @@ class _Precedence:
         if self._space is not None:
             self._boxes = [self._space.boxes(rule.match) for rule in self._rules]
         open_pairs: list[tuple[int, int, bool]] = []
+        plain = [_plain(region) for region in self._boxes]
         for right in range(len(self._rules)):
+            one = plain[right]
             for left in range(right):
+                other = plain[left]
+                if one is not None and other is not None and not _meet(one, other):
+                    continue  # most rules of a route have no path in common
                 if (left, right) not in self._stated and (right, left) not in self._stated:
                     self._compare_pair(left, right, open_pairs)
         for left, right, decided in open_pairs:
@@ -105,6 +111,16 @@ class _Precedence:
         space, a, b = self._space, self._boxes[left], self._boxes[right]
         if space is None or a is None or b is None:
             open_pairs.append((left, right, False))
+            return
+        one, other = _plain(a), _plain(b)
+        if one is not None and other is not None:
+            # Nothing is asked but callers, methods and paths: their masks tell all.
+            within = not (one[0] & ~other[0] or one[1] & ~other[1] or one[2] & ~other[2])
+            around = not (other[0] & ~one[0] or other[1] & ~one[1] or other[2] & ~one[2])
+            if within is around:
+                open_pairs.append((left, right, True))
+            else:
+                self._winners[right if within else left].add(left if within else right)
             return
         both = space.intersection(a, b)
         if not both:
@@ -322,6 +338,17 @@ class _Precedence:
             clause = source.span(len(before.rstrip()), declaration.over[-1].span.end)
             edits.append(Edit(clause, f" over {', '.join(name.text for name in left)}" if left else ""))
         return Fix(title="delete this rule", applicability=Applicability.UNSAFE, edits=tuple(edits))
+
+
+def _plain(region: Region) -> Box | None:
+    """Return the box of a set that is one and asks nothing of what is borne: each request of its ranges is in it."""
+    if region is None or isinstance(region, Diagram) or len(region) != 1 or region[0][3] or region[0][4]:
+        return None
+    return region[0]
+
+
+def _meet(one: Box, other: Box) -> bool:
+    return bool(one[2] & other[2] and one[1] & other[1] and one[0] & other[0])
 
 
 def _matched(declaration: RuleDecl) -> Span:
