@@ -92,7 +92,9 @@ class Workshop:
             return tuple(one(workload) for workload in workloads)
         # What comes with a finding or a reservation is made again here: few files do, and only bytes come from workers.
         emissions: list[Emission] = []
-        for workload, made in zip(workloads, work_on(workloads, remote, self._processes), strict=True):
+        results = work_on(workloads, remote, self._processes)
+        for number, workload in enumerate(workloads):
+            made, results[number] = results[number], None  # what is made of a great mesh is not to be held twice
             if made is None:
                 emissions.append(one(workload))
                 continue
