@@ -23,7 +23,7 @@ SIDECAR_BOUNDS_NS = tuple(
 )
 """The bounds of the Python proxy's histogram, in nanoseconds; they are fixed."""
 
-SIDECAR_PROTOCOLS = frozenset({Protocol.HTTP})
+SIDECAR_PROTOCOLS = frozenset({Protocol.HTTP, Protocol.HTTP2, Protocol.GRPC})
 """The protocols of ports whose requests the Python proxy counts: it refuses the others."""
 
 

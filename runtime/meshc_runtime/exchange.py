@@ -6,34 +6,38 @@ from collections.abc import Callable
 from typing import Protocol
 
 from meshc_runtime.access_log import AccessRecord
-from meshc_runtime.http1_body import LAST_CHUNK, encode_chunk
-from meshc_runtime.http1_head import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
+from meshc_runtime.hpack import Field
 from meshc_runtime.judge import Admitted
 from meshc_runtime.loop import Timer
+from meshc_runtime.message import ResponseHead
 from meshc_runtime.metrics import ProxyMetrics
 from meshc_runtime.retry import RetryPolicy, TryFailure
-from meshc_runtime.upstream import UpstreamCluster, UpstreamConnection
+from meshc_runtime.upstream import UpstreamCluster
+from meshc_runtime.upstream_call import UpstreamCall
 
 REPLAY_BYTES = 65_536
 
 
 class Client(Protocol):
-    """The side a request came from, as its exchange sees it."""
+    """The side a request came from, in whatever protocol, as its exchange sees it."""
 
-    def send(self, data: bytes) -> bool:
-        """Send some of the response; false when the client is slow and `client_drained` will follow."""
+    def send_head(self, head: ResponseHead) -> None:
+        """The response begins; what is sent may wait for the body, or for `flush`."""
 
-    def closing(self) -> bool:
-        """Whether the connection will close after this response, seen when its head is made."""
+    def send_body(self, payload: bytes) -> bool:
+        """Send some of the response's body; false when the client is slow and `client_drained` will follow."""
+
+    def send_end(self, trailers: tuple[Field, ...]) -> None:
+        """The response is whole; the exchange is over."""
+
+    def flush(self) -> None:
+        """Nothing more is at hand for now."""
 
     def answer(self, status: int, reason: str) -> None:
         """Answer in the proxy's own words; the exchange is over."""
 
-    def finished(self) -> None:
-        """The response is whole; the exchange is over."""
-
     def broken(self, reason: str) -> None:
-        """The response cannot be completed: cut the connection; the exchange is over."""
+        """The response cannot be completed: let the client see that; the exchange is over."""
 
     def hold(self) -> None:
         """Read no more of the request's body for now."""
@@ -49,7 +53,6 @@ class Exchange:
         self,
         client: Client,
         cluster: UpstreamCluster,
-        head: RequestHead,
         admitted: Admitted,
         record: AccessRecord,
         metrics: ProxyMetrics,
@@ -57,21 +60,18 @@ class Exchange:
     ) -> None:
         self._client = client
         self._cluster = cluster
-        self._method = head.method
-        self._chunked = head.length == CHUNKED
-        self._request_head = admitted.head
+        self._request = admitted.request
         self._timeout = admitted.timeout
         self._retry = admitted.retry
         self._record = record
         self._metrics = metrics
         self._random = random
-        self._connection: UpstreamConnection | None = None
+        self._call: UpstreamCall | None = None
         self._body: list[bytes] = []  # everything to send again, or not yet sent
         self._body_bytes = 0
         self._holds_all = True
         self._request_complete = False
-        self._response_chunked = False
-        self._held = b""
+        self._trailers: tuple[Field, ...] = ()
         self._responded = False
         self._retries = 0
         self._failed_at: set[str] = set()  # endpoints that gave no response
@@ -90,19 +90,34 @@ class Exchange:
     def body(self, payload: bytes) -> None:
         """Some of the request's body."""
         self._record.request_bytes += len(payload)
-        self._send_body(encode_chunk(payload) if self._chunked else payload)
+        if self._over or not payload:
+            return
+        call = self._call
+        ready = call is not None and call.ready
+        if not ready or self._may_retry():
+            self._body.append(payload)
+            self._body_bytes += len(payload)
+        if call is not None and ready:
+            flowing = call.send_body(payload)
+            if self._body_bytes > REPLAY_BYTES or not self._may_retry():
+                self._forget_body()
+            if not flowing:
+                self._client.hold()
+        elif self._body_bytes > REPLAY_BYTES:
+            self._client.hold()
 
-    def body_ended(self) -> None:
+    def body_ended(self, trailers: tuple[Field, ...] = ()) -> None:
         """The request is whole; its timeouts begin (as Envoy's do)."""
         self._request_complete = True
-        if self._chunked:
-            self._send_body(LAST_CHUNK)
+        self._trailers = trailers
         if self._over:
             return
         if self._timeout is not None:
             self._total_timer = self._cluster.loop.call_later(self._timeout, self._total_timed_out, self)
-        if self._connection is not None and self._connection.ready:
-            self._request_sent(self._connection)
+        call = self._call
+        if call is not None and call.ready:
+            call.send_end(trailers)
+            self._request_sent()
 
     def client_gone(self) -> None:
         """The client closed: whatever is under way is of no use to anybody."""
@@ -110,20 +125,22 @@ class Exchange:
 
     def client_drained(self) -> None:
         """The client takes more of the response."""
-        if self._connection is not None:
-            self._connection.resume()
+        if self._call is not None:
+            self._call.resume()
 
     def upstream_ready(self) -> None:
         """Send what there is of the request."""
-        connection = self._connection
-        if connection is None:
+        call = self._call
+        if call is None:
             return
-        self._record.upstream = connection.address
-        flowing = connection.write(b"".join((self._request_head, *self._body)))
+        self._record.upstream = call.address
+        payload = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        complete = self._request_complete
+        flowing = call.send_request(self._request, payload, self._trailers if complete else None)
         if not self._may_retry():
             self._forget_body()
-        if self._request_complete:
-            self._request_sent(connection)
+        if complete:
+            self._request_sent()
         elif flowing:
             self._client.go_on()
         else:
@@ -135,10 +152,10 @@ class Exchange:
 
     def upstream_failed(self, failure: TryFailure, reason: str) -> None:
         """A try ended without a whole response."""
-        if self._connection is not None:
-            self._record.upstream = self._connection.address or self._record.upstream
-            self._failed_at.add(self._connection.address)
-        self._connection = None
+        if self._call is not None:
+            self._record.upstream = self._call.address or self._record.upstream
+            self._failed_at.add(self._call.address)
+        self._call = None
         self._metrics.upstream_failures.add((self._record.cluster, failure.value))
         if self._responded:
             self._end()
@@ -151,41 +168,34 @@ class Exchange:
         """A response begins: try again, or pass it on."""
         retry = self._retry
         if retry and retry.retries_response(head.status, head.grpc_status):
-            connection, self._connection = self._connection, None
+            call, self._call = self._call, None
             if self._try_again(retry):
-                if connection is not None:
-                    connection.abort()
+                if call is not None:
+                    call.abort()
                 return
-            self._connection = connection
+            self._call = call
         self._responded = True
         self._cancel_try_timer()
         self._forget_body()
         self._record.status = head.status
-        self._held = self._response_head(head)
+        self._client.send_head(head)
 
     def upstream_body(self, payload: bytes) -> None:
-        """Some of the response's body, sent together with a head that waits for it."""
+        """Some of the response's body."""
         self._record.response_bytes += len(payload)
-        data = encode_chunk(payload) if self._response_chunked else payload
-        held, self._held = self._held, b""
-        if not self._client.send(held + data) and self._connection is not None:
-            self._connection.pause()
+        if not self._client.send_body(payload) and self._call is not None:
+            self._call.pause()
 
     def upstream_flush(self) -> None:
-        """Send a head whose body has not come yet."""
-        if self._held and not self._over:
-            held, self._held = self._held, b""
-            self._client.send(held)
+        """Nothing more of the response is at hand for now."""
+        if not self._over:
+            self._client.flush()
 
-    def upstream_finished(self) -> None:
+    def upstream_finished(self, trailers: tuple[Field, ...]) -> None:
         """The response is whole."""
-        self._connection = None
-        tail = self._held + (LAST_CHUNK if self._response_chunked else b"")
-        self._held = b""
-        if tail:
-            self._client.send(tail)
+        self._call = None
         self._end()
-        self._client.finished()
+        self._client.send_end(trailers)
 
     def crashed(self, error: Exception) -> None:
         """A timer's call raised: give up this request alone."""
@@ -194,33 +204,15 @@ class Exchange:
 
     def _try(self) -> None:
         self._record.attempts += 1
-        self._connection = connection = self._cluster.acquire(self, self._method, self._failed_at)
-        if connection.ready:
+        self._call = call = self._cluster.acquire(self, self._request.method, self._failed_at)
+        if call.ready:
             self.upstream_ready()
 
-    def _request_sent(self, connection: UpstreamConnection) -> None:
-        connection.end_request()
+    def _request_sent(self) -> None:
         if self._retry is not None and self._retry.per_try_timeout is not None and not self._responded:
             self._cancel_try_timer()
             timeout = self._retry.per_try_timeout
             self._try_timer = self._cluster.loop.call_later(timeout, self._try_timed_out, self)
-
-    def _send_body(self, data: bytes) -> None:
-        if self._over or not data:
-            return
-        connection = self._connection
-        ready = connection is not None and connection.ready
-        if not ready or self._may_retry():
-            self._body.append(data)
-            self._body_bytes += len(data)
-        if connection is not None and ready:
-            flowing = connection.write(data)
-            if self._body_bytes > REPLAY_BYTES or not self._may_retry():
-                self._forget_body()
-            if not flowing:
-                self._client.hold()
-        elif self._body_bytes > REPLAY_BYTES:
-            self._client.hold()
 
     def _may_retry(self) -> bool:
         """Whether a retry is possible at all: allowed, not used up, and the whole request at hand."""
@@ -256,8 +248,8 @@ class Exchange:
         return True
 
     def _try_timed_out(self) -> None:
-        if self._connection is not None:
-            self._connection.abort()
+        if self._call is not None:
+            self._call.abort()
         self.upstream_failed(TryFailure.PER_TRY_TIMEOUT, "no response in time")
 
     def _total_timed_out(self) -> None:
@@ -267,18 +259,6 @@ class Exchange:
             self._client.broken("timeout after the response began")
         else:
             self._client.answer(504, "timeout")
-
-    def _response_head(self, head: ResponseHead) -> bytes:
-        lines = [head.status_line, *head.lines]
-        if head.length in (CHUNKED, UNTIL_CLOSE):
-            self._response_chunked = True
-            lines.append(b"transfer-encoding: chunked")
-        elif head.declared_length is not None:
-            lines.append(b"content-length: %d" % head.declared_length)
-        if self._client.closing():
-            lines.append(b"connection: close")
-        lines.append(b"\r\n")
-        return b"\r\n".join(lines)
 
     def _cancel_try_timer(self) -> None:
         if self._try_timer is not None:
@@ -301,6 +281,6 @@ class Exchange:
         if self._total_timer is not None:
             self._total_timer.cancel()
             self._total_timer = None
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.abort()
+        call, self._call = self._call, None
+        if call is not None:
+            call.abort()

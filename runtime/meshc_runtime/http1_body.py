@@ -1,13 +1,16 @@
 """Bodies of HTTP/1.1 messages: decoders that take bytes as they come, and the chunked encoding.
 
-RFC 9112 sections 6 and 7. Chunk extensions and trailers are checked, bounded and dropped.
+RFC 9112 sections 6 and 7. Chunk extensions are checked, bounded and dropped; so are trailers that none may be.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 
-from meshc_runtime.http1_head import CHUNKED, UNTIL_CLOSE, HttpError
+from meshc_runtime.header_kind import allowed_in_trailers
+from meshc_runtime.hpack import Field
+from meshc_runtime.message import CHUNKED, UNTIL_CLOSE, HttpError
 
 LAST_CHUNK = b"0\r\n\r\n"
 _MAX_CHUNK_LINE = 256
@@ -26,10 +29,17 @@ def encode_chunk(payload: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(payload), payload) if payload else b""
 
 
+def last_chunk(trailers: Iterable[Field]) -> bytes:
+    """The end of a chunked body."""
+    lines = b"".join([b"%b: %b\r\n" % field for field in trailers])
+    return b"0\r\n%b\r\n" % lines if lines else LAST_CHUNK
+
+
 class LengthBody:
     """A body of a known number of bytes."""
 
     __slots__ = ("done", "left")
+    trailers: Sequence[Field] = ()
 
     def __init__(self, length: int) -> None:
         self.left = length
@@ -55,6 +65,7 @@ class CloseBody:
     """A response body that ends with its connection."""
 
     __slots__ = ("done",)
+    trailers: Sequence[Field] = ()
 
     def __init__(self) -> None:
         self.done = False
@@ -72,12 +83,13 @@ class CloseBody:
 class ChunkedBody:
     """A body in chunks (RFC 9112 section 7.1), decoded to its payload."""
 
-    __slots__ = ("_buffer", "_extensions", "_left", "_state", "_trailers", "done")
+    __slots__ = ("_buffer", "_extensions", "_left", "_state", "_trailers", "done", "trailers")
 
     _LINE, _DATA, _DATA_END, _TRAILER = range(4)
 
     def __init__(self) -> None:
         self.done = False
+        self.trailers: list[Field] = []
         self._state = self._LINE
         self._left = 0
         self._buffer = b""
@@ -148,6 +160,9 @@ class ChunkedBody:
             self._trailers += len(line) + 2
             if self._trailers > _MAX_TRAILERS or not _TRAILER.fullmatch(line):
                 raise HttpError(400, "malformed or oversized trailers")
+            name, _, value = line.partition(b":")
+            if allowed_in_trailers(name):
+                self.trailers.append((name.lower(), value.strip(b" \t")))
 
 
 BodyDecoder = LengthBody | ChunkedBody | CloseBody

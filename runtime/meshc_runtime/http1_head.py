@@ -1,4 +1,4 @@
-"""Heads of HTTP/1.1 messages, read strictly: what two readers could read differently is refused.
+"""Heads of HTTP/1.1 messages, read strictly: what two readers could read differently is refused. And their writing.
 
 One anchored expression checks every byte of a head; only a head that fails it is looked at again, to say why.
 Nothing here knows sockets. RFC 9112 sections 2, 3, 5, 6 and RFC 9110 sections 7.2 and 7.6.1.
@@ -7,128 +7,52 @@ Nothing here knows sockets. RFC 9112 sections 2, 3, 5, 6 and RFC 9110 sections 7
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from enum import IntEnum
 from functools import lru_cache
+from http import HTTPStatus
 
-MAX_HEAD_BYTES = 60 * 1024
-MAX_FIELDS = 100
-CHUNKED = -1
-UNTIL_CLOSE = -2
+from meshc_runtime.header_kind import HeaderKind, kind_of, known_kind
+from meshc_runtime.message import (
+    CHUNKED,
+    MAX_FIELDS,
+    MAX_HEAD_BYTES,
+    UNTIL_CLOSE,
+    Fields,
+    HttpError,
+    OutgoingRequest,
+    RequestHead,
+    ResponseHead,
+    check_host,
+    check_method,
+    read_length,
+)
+
+__all__ = [
+    "CHUNKED",
+    "MAX_HEAD_BYTES",
+    "UNTIL_CLOSE",
+    "HttpError",
+    "RequestHead",
+    "ResponseHead",
+    "check_host",
+    "find_head_end",
+    "parse_request_head",
+    "parse_response_head",
+    "request_head_bytes",
+    "response_head_bytes",
+]
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _FIELDS = rb"((?:" + _TOKEN + rb"++:[\t -~\x80-\xff]*+\r\n)*+)\r\n"
 _REQUEST = re.compile(rb"([A-Z][A-Z0-9_-]{0,31}) ([!-~]++) HTTP/1\.1\r\n" + _FIELDS)
-_RESPONSE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t -~\x80-\xff]*+)?\r\n" + _FIELDS)
+_RESPONSE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t -~\x80-\xff]*+))?\r\n" + _FIELDS)
 _REQUEST_LINE = re.compile(rb"([!-~]+) ([!-~]+) HTTP/([0-9])\.([0-9])\r\n")
 _BROKEN_LINE_END = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\x00")
-_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
 _ABSOLUTE = re.compile(r"http://([^/?#]*)(.*)", re.IGNORECASE)
-_LENGTH = re.compile(rb"[0-9]{1,15}")
-# The registered methods (and PURGE), which are also all that Envoy's parser takes.
-# fmt: off
-_METHODS = frozenset({
-    "ACL", "BIND", "CHECKOUT", "COPY", "DELETE", "GET", "HEAD", "LINK", "LOCK", "MERGE", "MKACTIVITY",
-    "MKCALENDAR", "MKCOL", "MOVE", "M-SEARCH", "NOTIFY", "OPTIONS", "PATCH", "POST", "PROPFIND", "PROPPATCH",
-    "PURGE", "PUT", "REBIND", "REPORT", "SEARCH", "SOURCE", "SUBSCRIBE", "TRACE", "UNBIND", "UNLINK", "UNLOCK",
-    "UNSUBSCRIBE",
-})
-# fmt: on
-
-
-class _Kind(IntEnum):
-    """What a header is to a proxy; plain ones pass through untouched."""
-
-    PLAIN = 0
-    HOP = 1
-    HOST = 2
-    LENGTH = 3
-    TRANSFER_ENCODING = 4
-    CONNECTION = 5
-    EXPECT = 6
-    UPGRADE = 7
-    IDENTITY = 8
-    LOOKALIKE = 9
-
-
-_SPECIAL = {
-    b"host": _Kind.HOST,
-    b"content-length": _Kind.LENGTH,
-    b"transfer-encoding": _Kind.TRANSFER_ENCODING,
-    b"connection": _Kind.CONNECTION,
-    b"expect": _Kind.EXPECT,
-    b"upgrade": _Kind.UPGRADE,
-    b"keep-alive": _Kind.HOP,
-    b"proxy-connection": _Kind.HOP,
-    b"proxy-authenticate": _Kind.HOP,
-    b"proxy-authorization": _Kind.HOP,
-    b"te": _Kind.HOP,
-    b"trailer": _Kind.HOP,
-    b"http2-settings": _Kind.HOP,
-    b"x-forwarded-client-cert": _Kind.IDENTITY,
-}
 _NOT_NOMINATED = frozenset(
     {b"host", b"content-length", b"transfer-encoding", b"authorization", b"cookie", b"x-forwarded-client-cert"}
 )
-_KNOWN: dict[bytes, _Kind] = {}
-_MAX_KNOWN = 4096
-_MAX_KNOWN_BYTES = 64
 _MAX_REMEMBERED = 2048
-_MAX_HOST_BYTES = 512
-
-
-class HttpError(Exception):
-    """A message that is refused: the status to answer with and the reason for the log."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-
-
-@dataclass(slots=True, kw_only=True)
-class RequestHead:
-    """A request head that passed every check.
-
-    `path` and `query` are as received (`query` with its `?`); `lines` are the end-to-end header lines without
-    framing, hop-by-hop and identity headers; `length` is a body length or CHUNKED; `declares_length` tells a
-    stated 0 from none.
-    """
-
-    method: str
-    path: str
-    query: str
-    host: str
-    lines: list[bytes]
-    length: int
-    declares_length: bool
-    keep_alive: bool
-    expects_continue: bool
-    upgrade: bool
-
-    def headers(self) -> dict[str, list[bytes]]:
-        """Lower-case names to the values of their lines."""
-        headers: dict[str, list[bytes]] = {"host": [self.host.encode()]}
-        for line in self.lines:
-            name, _, value = line.partition(b":")
-            headers.setdefault(name.decode("latin-1").lower(), []).append(value.strip(b" \t"))
-        return headers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseHead:
-    """A response head that passed every check; `length` may also be UNTIL_CLOSE.
-
-    `declared_length` is a Content-Length to pass on though no body follows (HEAD, 304).
-    """
-
-    status: int
-    status_line: bytes
-    lines: tuple[bytes, ...]
-    length: int
-    declared_length: int | None
-    keep_alive: bool
-    grpc_status: bytes | None
+_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 
 def find_head_end(buffer: bytes | bytearray, scanned: int) -> int:
@@ -161,9 +85,8 @@ def parse_request_head(head: bytes) -> RequestHead:
     if match is None:
         raise _diagnose(head)
     method = match[1].decode("ascii")
-    if method not in _METHODS:
-        raise HttpError(405 if method == "CONNECT" else 400, f"method {method}")
-    fields = _Fields(match[3])
+    check_method(method)
+    fields = _Lines(match[3])
     if fields.host is None:
         raise HttpError(400, "no Host")
     host = fields.host.decode("latin-1")
@@ -186,12 +109,12 @@ def parse_request_head(head: bytes) -> RequestHead:
         path=path,
         query=mark + query,
         host=host,
-        lines=fields.kept(),
+        fields=Fields(lines=fields.kept()),
         length=CHUNKED if fields.chunked else fields.length or 0,
         declares_length=fields.length is not None,
         keep_alive=b"close" not in fields.nominated,
         expects_continue=expects_continue,
-        upgrade=fields.asks_upgrade(),
+        upgrade=fields.asked_upgrade(),
     )
 
 
@@ -212,7 +135,7 @@ def _read_response_head(head: bytes, to_head: bool) -> ResponseHead:
         raise HttpError(502, "malformed response head")
     minor, status = match[1], int(match[2])
     try:
-        fields = _Fields(match[3])
+        fields = _Lines(match[4])
     except HttpError as error:
         raise HttpError(502, f"response: {error.reason}") from None
     if fields.chunked and (fields.length is not None or minor == b"0"):
@@ -230,12 +153,11 @@ def _read_response_head(head: bytes, to_head: bool) -> ResponseHead:
     persistent = b"close" not in fields.nominated if minor == b"1" else b"keep-alive" in fields.nominated
     return ResponseHead(
         status=status,
-        status_line=b"HTTP/1.1" + head[8 : head.index(b"\r\n")],
-        lines=tuple(fields.kept()),
+        reason=match[3],
+        fields=Fields(lines=fields.kept()),
         length=length,
         declared_length=declared,
         keep_alive=persistent and length != UNTIL_CLOSE and not contradicts,
-        grpc_status=fields.value_of(b"grpc-status"),
     )
 
 
@@ -243,7 +165,7 @@ def _read_response_head(head: bytes, to_head: bool) -> ResponseHead:
 _remembered_response_head = lru_cache(maxsize=512)(_read_response_head)
 
 
-class _Fields:
+class _Lines:
     """The header lines of one message, sorted by what they are to a proxy."""
 
     __slots__ = ("chunked", "expect", "host", "length", "lines", "nominated", "upgrade")
@@ -262,41 +184,41 @@ class _Fields:
             raise HttpError(431, "too many headers")
         for line in lines:
             name = line[: line.index(b":")]
-            kind = _KNOWN.get(name)
+            kind = known_kind(name)
             if kind is None:
-                kind = _learn(name)
-            if kind is _Kind.PLAIN:
+                kind = kind_of(name)
+            if kind is HeaderKind.PLAIN:
                 self.lines.append(line)
             else:
                 self._special(kind, line[len(name) + 1 :].strip(b" \t"))
 
-    def _special(self, kind: _Kind, value: bytes) -> None:
+    def _special(self, kind: HeaderKind, value: bytes) -> None:
         match kind:
-            case _Kind.HOST:
+            case HeaderKind.HOST:
                 if self.host is not None:
                     raise HttpError(400, "two Hosts")
                 self.host = value
-            case _Kind.LENGTH:
-                if self.length is not None or not _LENGTH.fullmatch(value):
+            case HeaderKind.LENGTH:
+                if self.length is not None:
                     raise HttpError(400, "malformed or repeated Content-Length")
-                self.length = int(value)
-            case _Kind.TRANSFER_ENCODING:
+                self.length = read_length(value)
+            case HeaderKind.TRANSFER_ENCODING:
                 if self.chunked or value.lower() != b"chunked":
                     raise HttpError(400, "a Transfer-Encoding other than chunked")
                 self.chunked = True
-            case _Kind.CONNECTION:
+            case HeaderKind.CONNECTION:
                 for option in value.lower().split(b","):
                     name = option.strip(b" \t")
                     if name in _NOT_NOMINATED:
                         raise HttpError(400, "Connection names a header that is not hop-by-hop")
                     self.nominated.add(name)
-            case _Kind.EXPECT:
+            case HeaderKind.EXPECT:
                 if self.expect is not None:
                     raise HttpError(417, "repeated Expect")
                 self.expect = value
-            case _Kind.UPGRADE:
+            case HeaderKind.UPGRADE:
                 self.upgrade = value
-            case _Kind.LOOKALIKE:
+            case HeaderKind.LOOKALIKE:
                 raise HttpError(400, "a framing header spelled with underscores")
             case _:
                 pass  # hop-by-hop and identity headers end here
@@ -308,49 +230,12 @@ class _Fields:
             return self.lines
         return [line for line in self.lines if line[: line.index(b":")].lower() not in names]
 
-    def asks_upgrade(self) -> bool:
-        """Whether the client asks for another protocol; cleartext HTTP/2 is declined in silence."""
-        return self.upgrade is not None and b"upgrade" in self.nominated and self.upgrade.lower() != b"h2c"
-
-    def value_of(self, wanted: bytes) -> bytes | None:
-        for line in self.lines:
-            if len(line) > len(wanted) and line[: len(wanted) + 1].lower() == wanted + b":":
-                return line[len(wanted) + 1 :].strip(b" \t")
-        return None
-
-
-def _learn(name: bytes) -> _Kind:
-    lower = name.lower()
-    kind = _SPECIAL.get(lower, _Kind.PLAIN)
-    if kind is _Kind.PLAIN and b"_" in lower:
-        # CGI-like applications read `_` and `-` as the same name.
-        alike = _SPECIAL.get(lower.replace(b"_", b"-"))
-        if alike is _Kind.IDENTITY:
-            kind = _Kind.IDENTITY
-        elif alike is not None:
-            kind = _Kind.LOOKALIKE
-    if len(_KNOWN) < _MAX_KNOWN and len(name) <= _MAX_KNOWN_BYTES:
-        _KNOWN[name] = kind
-    return kind
-
-
-def check_host(host: str) -> tuple[str, int | None]:
-    """The lower-case name and the port of a Host value.
-
-    Raises:
-        HttpError: 400 when it is empty or is no host.
-    """
-    return _read_host(host) if len(host) > _MAX_HOST_BYTES else _remembered_host(host)
-
-
-def _read_host(host: str) -> tuple[str, int | None]:
-    match = _HOST.fullmatch(host)
-    if match is None or (match[2] is not None and int(match[2]) > 65535):
-        raise HttpError(400, "malformed Host")
-    return match[1].lower(), None if match[2] is None else int(match[2])
-
-
-_remembered_host = lru_cache(maxsize=1024)(_read_host)
+    def asked_upgrade(self) -> str | None:
+        """The protocol that the client asks for instead; cleartext HTTP/2 is declined in silence."""
+        if self.upgrade is None or b"upgrade" not in self.nominated:
+            return None
+        asked = self.upgrade.decode("latin-1").lower()
+        return None if asked == "h2c" else asked
 
 
 def _origin_form(target: str, host: str) -> str:
@@ -375,3 +260,42 @@ def _diagnose(head: bytes) -> HttpError:
     if version != (b"1", b"1"):
         return HttpError(505, "unknown HTTP version")
     return HttpError(400, "malformed method or header")
+
+
+def request_head_bytes(request: OutgoingRequest) -> bytes:
+    """A request's head, framing included."""
+    lines = [
+        f"{request.method} {request.target} HTTP/1.1\r\nhost: {request.host}".encode("ascii"),
+        *request.fields.lines,
+    ]
+    if request.upgrade is not None:
+        lines.append(b"connection: upgrade\r\nupgrade: " + request.upgrade.encode("latin-1"))
+    elif request.length == CHUNKED:
+        lines.append(b"transfer-encoding: chunked")
+    elif request.length or request.declares_length:
+        lines.append(b"content-length: %d" % request.length)
+    if request.identity:
+        lines.append(b"x-forwarded-client-cert: " + request.identity)
+    lines.append(b"\r\n")
+    return b"\r\n".join(lines)
+
+
+def response_head_bytes(head: ResponseHead, *, to_head: bool, close: bool) -> bytes:
+    """A response's head, framing included; a body of unknown length is sent in chunks.
+
+    `to_head` if it answers a HEAD, so that its length says nothing about a body.
+    """
+    reason = head.reason
+    if reason is None:
+        reason = _PHRASES.get(head.status, b"")
+    lines = [b"HTTP/1.1 %d %b" % (head.status, reason), *head.fields.lines]
+    if head.length in (CHUNKED, UNTIL_CLOSE):
+        lines.append(b"transfer-encoding: chunked")
+    elif head.declared_length is not None:
+        lines.append(b"content-length: %d" % head.declared_length)
+    elif not to_head and head.status >= 200 and head.status not in (204, 304):
+        lines.append(b"content-length: 0")
+    if close:
+        lines.append(b"connection: close")
+    lines.append(b"\r\n")
+    return b"\r\n".join(lines)

@@ -123,9 +123,10 @@ class Http2Connection(Http2Sender):
     def go_away(self, *, warn_only: bool = False) -> None:
         """Tell the peer to open no more streams; `warn_only` still takes those that are on their way."""
         if self._refuse_beyond == _LAST_STREAM:
-            if not warn_only:
-                self._refuse_beyond = self._last_peer_stream
-            self._out.append(h2.goaway_frame(self._refuse_beyond, ErrorCode.NO_ERROR))
+            if warn_only:
+                self._out.append(h2.goaway_frame(_LAST_STREAM, ErrorCode.NO_ERROR))
+            else:
+                self._say_goodbye(ErrorCode.NO_ERROR)
 
     def lost(self, reason: str) -> None:
         """The connection is gone: so are all its streams."""
@@ -145,11 +146,15 @@ class Http2Connection(Http2Sender):
             self._receive(data)
         except HpackError as error:
             broken = Http2Error(ErrorCode.COMPRESSION_ERROR, str(error))
-            self._out.append(h2.goaway_frame(self._last_peer_stream, broken.code))
+            self._say_goodbye(broken.code)
             raise broken from None
         except Http2Error as error:
-            self._out.append(h2.goaway_frame(self._last_peer_stream, error.code))
+            self._say_goodbye(error.code)
             raise
+
+    def _say_goodbye(self, code: ErrorCode) -> None:
+        self._refuse_beyond = self._last_peer_stream
+        self._out.append(h2.goaway_frame(self._refuse_beyond, code))
 
     def _receive(self, data: bytes) -> None:
         if self._buffer:

@@ -71,6 +71,11 @@ class Http2Sender:
             stream.end_waits = True
         elif trailers:
             self.send_headers(stream, trailers, end=True)
+        elif self._ends_with_data_of(stream):
+            last = self._out[-1]
+            self._out[-1] = b"%b\x01%b" % (last[:4], last[5:])
+            stream.local_closed = True
+            self.settle(stream)
         else:
             self.send_data(stream, b"", end=True)
 
@@ -115,6 +120,18 @@ class Http2Sender:
 
     def earned(self) -> None:
         """A DATA frame has been sent that no small window cut short."""
+
+    def _ends_with_data_of(self, stream: Http2Stream) -> bool:
+        """Whether the last frame to send is a small one of this stream's body, which may as well say that it ends."""
+        if not self._out:
+            return False
+        last = self._out[-1]
+        return (
+            len(last) < _SMALL_BYTES
+            and last[3] == h2.DATA
+            and last[:3] == (len(last) - h2.HEADER_BYTES).to_bytes(3, "big")
+            and last[5:9] == stream.id.to_bytes(4, "big")
+        )
 
     def _send_waiting(self, stream: Http2Stream) -> None:
         payload = stream.take(min(h2.MAX_FRAME_BYTES, stream.send_window, self.send_window))

@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from meshc_runtime.http1_head import HttpError, find_head_end, parse_request_head
+from meshc_runtime.http1_head import find_head_end, parse_request_head
 from meshc_runtime.loop import Loop, Timer
+from meshc_runtime.message import HttpError
 from meshc_runtime.stream import Stream
 
 _SECONDS = 5.0

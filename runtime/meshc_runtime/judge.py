@@ -10,27 +10,13 @@ from dataclasses import dataclass
 
 from meshc_runtime.access_log import AccessRecord
 from meshc_runtime.condition import Headers
-from meshc_runtime.http1_head import CHUNKED, HttpError, RequestHead, check_host
+from meshc_runtime.message import HttpError, OutgoingRequest, RequestHead, check_host
 from meshc_runtime.path import RefusedPathError, canonical_path
 from meshc_runtime.policy import CARRIED, InboundPolicy, OutboundPolicy, Policy
+from meshc_runtime.refusal import refusal_text
 from meshc_runtime.retry import RetryPolicy
 from meshc_runtime.route import UnknownHost
 
-REFUSALS: dict[int, bytes] = {
-    400: b"bad request\n",
-    403: b"forbidden\n",
-    404: b"no such host\n",
-    405: b"method not allowed\n",
-    408: b"request timeout\n",
-    417: b"expectation failed\n",
-    426: b"HTTP/1.1 required\n",
-    429: b"too many requests\n",
-    431: b"request head too large\n",
-    502: b"bad gateway\n",
-    503: b"service unavailable\n",
-    504: b"gateway timeout\n",
-    505: b"HTTP version not supported\n",
-}
 _NO_HEADERS: Headers = {}
 
 
@@ -41,7 +27,7 @@ class RefusedRequestError(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
-        self.text = REFUSALS[status] if text is None else text
+        self.text = refusal_text(status) if text is None else text
 
 
 class RefusedConnectionError(Exception):
@@ -66,16 +52,16 @@ class RateLimitedError(RefusedRequestError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """A request that may go on: the head to send (framing included), where to, and how to try it."""
+    """A request that may go on: what to send, where to, and how to try it."""
 
-    head: bytes
+    request: OutgoingRequest
     cluster: str
     timeout: float | None
     retry: RetryPolicy | None
 
 
 def judge_inbound(
-    policy: InboundPolicy, caller: str, identity_line: bytes, head: RequestHead, record: AccessRecord
+    policy: InboundPolicy, caller: str, identity: bytes, head: RequestHead, record: AccessRecord
 ) -> Admitted:
     """Judge a request of an authenticated caller to this workload, and note the verdict in the record.
 
@@ -93,9 +79,7 @@ def judge_inbound(
     if limit is not None:
         raise RateLimitedError(limit)
     record.cluster = "app"
-    return Admitted(
-        head=_forwarded_head(head, path, identity_line), cluster=policy.port.server_name, timeout=None, retry=None
-    )
+    return Admitted(request=_outgoing(head, path, identity), cluster=policy.port.server_name, timeout=None, retry=None)
 
 
 def judge_outbound(policy: Policy, head: RequestHead, random: Callable[[], float], record: AccessRecord) -> Admitted:
@@ -136,7 +120,7 @@ def judge_outbound(policy: Policy, head: RequestHead, random: Callable[[], float
     record.route = route.id
     record.cluster = route.split.choose(random)
     return Admitted(
-        head=_forwarded_head(head, path, b""), cluster=record.cluster, timeout=route.timeout, retry=route.retry
+        request=_outgoing(head, path, b""), cluster=record.cluster, timeout=route.timeout, retry=route.retry
     )
 
 
@@ -158,48 +142,22 @@ def _refuse_trace(head: RequestHead) -> None:
         raise RefusedRequestError(405, "method TRACE")
 
 
-def _forwarded_head(head: RequestHead, path: str, identity_line: bytes) -> bytes:
-    lines = [f"{head.method} {path}{head.query} HTTP/1.1\r\nhost: {head.host}".encode("ascii"), *head.lines]
-    if head.length == CHUNKED:
-        lines.append(b"transfer-encoding: chunked")
-    elif head.length or head.declares_length:
-        lines.append(b"content-length: %d" % head.length)
-    lines.append(identity_line)
-    return b"\r\n".join(lines) + (b"\r\n\r\n" if identity_line else b"\r\n")
-
-
-def identity_line(own: str, peer: str, fingerprint: str) -> bytes:
-    """The header line that tells the app who calls (Envoy `x-forwarded-client-cert`)."""
-    return f"x-forwarded-client-cert: By={own};Hash={fingerprint};URI={peer}".encode("ascii")
-
-
-def refusal_bytes(status: int, text: bytes, *, head_only: bool, close: bool) -> bytes:
-    """A whole response of the proxy's own."""
-    reason = _REASONS.get(status, "")
-    return b"HTTP/1.1 %d %b\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n%b\r\n%b" % (
-        status,
-        reason.encode(),
-        len(text),
-        b"connection: close\r\n" if close else b"",
-        b"" if head_only else text,
+def _outgoing(head: RequestHead, path: str, identity: bytes) -> OutgoingRequest:
+    return OutgoingRequest(
+        method=head.method,
+        target=path + head.query,
+        host=head.host,
+        fields=head.fields,
+        length=head.length,
+        declares_length=head.declares_length,
+        identity=identity,
+        upgrade=head.upgrade,
     )
 
 
-_REASONS = {
-    400: "Bad Request",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    408: "Request Timeout",
-    417: "Expectation Failed",
-    426: "Upgrade Required",
-    429: "Too Many Requests",
-    431: "Request Header Fields Too Large",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    504: "Gateway Timeout",
-    505: "HTTP Version Not Supported",
-}
+def identity_value(own: str, peer: str, fingerprint: str) -> bytes:
+    """What tells the app who calls (Envoy `x-forwarded-client-cert`)."""
+    return f"By={own};Hash={fingerprint};URI={peer}".encode("ascii")
 
 
 def refused_by_parser(error: HttpError) -> RefusedRequestError:

@@ -30,6 +30,13 @@ class Crashable(Protocol):
         """Give up this one, and nothing else."""
 
 
+class Flushable(Crashable, Protocol):
+    """What has something to send at the end of a turn."""
+
+    def flush(self) -> None:
+        """Send it."""
+
+
 class Handler(Crashable, Protocol):
     """What is told about one socket."""
 
@@ -85,7 +92,9 @@ class Loop:
     """One thread's event loop. `now` is the monotonic time at which the current batch began."""
 
     def __init__(self) -> None:
+        self.clock = time.monotonic
         self.now = time.monotonic()
+        self._flushes: list[Flushable] = []
         self._poller = _new_poller()
         self._handlers: dict[int, Handler] = {}
         self._timers: list[Timer] = []
@@ -125,6 +134,10 @@ class Loop:
         heapq.heappush(self._timers, timer)
         return timer
 
+    def flush_later(self, flushable: Flushable) -> None:
+        """Flush at the end of this turn, when all that has come has been looked at."""
+        self._flushes.append(flushable)
+
     def call_from_thread(self, call: Callable[[], None]) -> None:
         """Let the loop's thread make this call soon; the only method other threads (and signals) may use."""
         self._calls.append(call)
@@ -155,9 +168,20 @@ class Loop:
                     with contextlib.suppress(BlockingIOError):
                         os.read(self._wake_in, 4096)
             self._run_due()
+            if self._flushes:
+                self._flush()
             for sock in self._retired:
                 sock.close()
             self._retired.clear()
+
+    def _flush(self) -> None:
+        while self._flushes:
+            flushes, self._flushes = self._flushes, []
+            for flushable in flushes:
+                try:
+                    flushable.flush()
+                except Exception as error:  # as above
+                    self._crashed(flushable, error)
 
     def _run_due(self) -> None:
         while self._calls:

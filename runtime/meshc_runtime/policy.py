@@ -12,7 +12,7 @@ from meshc_runtime.retry import RetryPolicy
 from meshc_runtime.route import HostTable, RouteTable
 from meshc_runtime.snapshot import InboundPort, OutboundService, Protocol, Route, Snapshot
 
-CARRIED: frozenset[Protocol] = frozenset({"http"})
+CARRIED: frozenset[Protocol] = frozenset({"http", "http2", "grpc"})
 """The protocols this version of the proxy carries; the others are refused, never passed unjudged."""
 
 

@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from meshc_runtime.access_log import AccessRecord, format_record
-from meshc_runtime.client_connection import ClientConnection, Side
+from meshc_runtime.arrival import Arrival
+from meshc_runtime.call import ClientConnection, Side
 from meshc_runtime.inside import Page, PageConnection, Pages, json_page, text_page
 from meshc_runtime.log_writer import LogWriter
 from meshc_runtime.loop import READ, Loop
@@ -20,7 +22,15 @@ from meshc_runtime.metrics import ProxyMetrics
 from meshc_runtime.policy import Policy, compile_policy, uncarried
 from meshc_runtime.resolve import Resolver
 from meshc_runtime.sides import INBOUND, OUTBOUND, InboundSide, OutboundSide
-from meshc_runtime.snapshot import Address, Cluster, MeshTransport, PlainTransport, Snapshot, TlsTransport
+from meshc_runtime.snapshot import (
+    Address,
+    Cluster,
+    MeshTransport,
+    PlainTransport,
+    Protocol,
+    Snapshot,
+    TlsTransport,
+)
 from meshc_runtime.stream import Stream
 from meshc_runtime.tls import (
     IdentityError,
@@ -37,6 +47,14 @@ _SWEEP_SECONDS = 0.25
 _LOG_FLUSH_SECONDS = 0.1
 _ACCEPTS_PER_EVENT = 64
 _MAX_PAGES = 256
+_SPOKEN: dict[Protocol, Literal["http/1.1", "h2", "bytes"]] = {
+    "http": "http/1.1",
+    "http2": "h2",
+    "grpc": "h2",
+    "tcp": "bytes",
+    "tls": "bytes",
+}
+"""What is spoken to the workload itself on a port of each protocol."""
 
 
 class StartError(Exception):
@@ -63,7 +81,7 @@ def check_snapshot(snapshot: Snapshot) -> list[str]:
     load_mesh_tls(snapshot.certificates, snapshot.workload.spiffe_id, lambda _: True, datetime.now(UTC))
     for cluster in snapshot.clusters:
         if isinstance(cluster.transport, TlsTransport):
-            external_context(cluster.transport)
+            external_context(cluster.transport, cluster.speaks)
     return uncarried(policy.snapshot)
 
 
@@ -198,6 +216,11 @@ class Proxy:
         if self._log is None or not self._log.append(format_record(record, ended, duration)):
             self.metrics.dropped_log_lines.add()
 
+    def replaced(self, before: ClientConnection, after: ClientConnection) -> None:
+        """A connection has found out what is spoken on it."""
+        self._connections.discard(before)
+        self._connections.add(after)
+
     def closed(self, connection: ClientConnection) -> None:
         """Forget a connection, and accept others again."""
         self._connections.discard(connection)
@@ -244,7 +267,13 @@ class Proxy:
         clusters = {cluster.name: self._cluster(cluster, tls) for cluster in snapshot.clusters}
         apps = {
             port.server_name: self._cluster(
-                Cluster(name=port.server_name, endpoints=(port.app,), transport=PlainTransport()), tls
+                Cluster(
+                    name=port.server_name,
+                    endpoints=(port.app,),
+                    transport=PlainTransport(),
+                    speaks=_SPOKEN[port.protocol],
+                ),
+                tls,
             )
             for port in snapshot.inbound
         }
@@ -256,10 +285,10 @@ class Proxy:
         server_name: str | None = None
         match transport:
             case MeshTransport():
-                context, server_name = tls.client, transport.server_name
+                context, server_name = tls.clients[cluster.speaks], transport.server_name
                 verify = self._verifier(transport.spiffe_id)
             case TlsTransport():
-                context, server_name = external_context(transport), transport.server_name
+                context, server_name = external_context(transport, cluster.speaks), transport.server_name
                 names = transport.dns_names
 
                 def verify(_session: ssl.SSLObject) -> None:
@@ -296,7 +325,7 @@ class Proxy:
         self._accept_client(sock, OutboundSide(enforced.policy, enforced.clusters, self.random), None)
 
     def _accept_client(self, sock: socket.socket, side: Side, tls: TlsLayer | None) -> None:
-        connection = ClientConnection(self, side)
+        connection = Arrival(self, side)
         self._connections.add(connection)
         self.metrics.connections.add((side.direction,))
         self.metrics.open_connections.add((side.direction,))
@@ -364,8 +393,7 @@ class Proxy:
 
     def _close_idle_clients(self) -> None:
         for connection in list(self._connections):
-            if connection.idle:
-                connection.close()
+            connection.drain()
 
     def _close(self) -> None:
         for connection in list(self._connections):

@@ -2,7 +2,8 @@
 
 The conditions mean what Envoy's `retry_on` means: a try that ended without a response (connection not made,
 connection lost, protocol broken, per-try timeout) counts for `reset`, `5xx` and `gateway-error`; one that
-never had a connection counts for `connect-failure` as well.
+never had a connection counts for `connect-failure` as well, one that the peer of HTTP/2 would not begin for
+`refused-stream`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class TryFailure(Enum):
 
     CONNECT_FAILURE = "connect-failure"
     RESET = "reset"
+    REFUSED_STREAM = "refused-stream"
     PROTOCOL_ERROR = "protocol-error"
     PER_TRY_TIMEOUT = "per-try-timeout"
     OVERFLOW = "overflow"
@@ -40,7 +42,7 @@ class TryFailure(Enum):
                 return 502
             case TryFailure.PER_TRY_TIMEOUT:
                 return 504
-            case TryFailure.CONNECT_FAILURE | TryFailure.RESET | TryFailure.OVERFLOW:
+            case TryFailure.CONNECT_FAILURE | TryFailure.RESET | TryFailure.REFUSED_STREAM | TryFailure.OVERFLOW:
                 return 503
             case _:
                 assert_never(self)
@@ -58,6 +60,7 @@ class RetryPolicy:
         self._most = retry.backoff_max_ms / 1000
         conditions = frozenset(retry.on)
         self._on_reset = not conditions.isdisjoint({"reset", "5xx", "gateway-error"})
+        self._on_refused = self._on_reset or "refused-stream" in conditions
         self._on_connect_failure = self._on_reset or "connect-failure" in conditions
         statuses = {int(name[1:]) for name in conditions if name[0] == "s" and name[1:].isdigit()}
         if "gateway-error" in conditions:
@@ -71,7 +74,9 @@ class RetryPolicy:
         """Whether a try without response is tried again."""
         if failure is TryFailure.OVERFLOW:
             return False
-        return self._on_connect_failure if failure is TryFailure.CONNECT_FAILURE else self._on_reset
+        if failure is TryFailure.CONNECT_FAILURE:
+            return self._on_connect_failure
+        return self._on_refused if failure is TryFailure.REFUSED_STREAM else self._on_reset
 
     def retries_response(self, status: int, grpc_status: bytes | None) -> bool:
         """Whether a try with this response is tried again."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from meshc_runtime.access_log import AccessRecord
-from meshc_runtime.http1_head import RequestHead
 from meshc_runtime.judge import (
     Admitted,
     RefusedConnectionError,
     RefusedRequestError,
-    identity_line,
+    identity_value,
     judge_inbound,
     judge_outbound,
 )
+from meshc_runtime.message import RequestHead
 from meshc_runtime.policy import CARRIED, InboundPolicy, Policy
 from meshc_runtime.stream import Stream
 from meshc_runtime.tls import IdentityError, PeerIdentities, asked_server_name
@@ -33,7 +33,7 @@ class InboundSide:
         self._apps = apps
         self._identities = identities
         self._caller = ""
-        self._identity_line = b""
+        self._identity = b""
         self._port: InboundPolicy | None = None
 
     def greet(self, stream: Stream) -> None:
@@ -55,7 +55,7 @@ class InboundSide:
             raise RefusedConnectionError("protocol", f"protocol {port.port.protocol} is not carried")
         self._port = port
         own = self._policy.snapshot.workload.spiffe_id
-        self._identity_line = identity_line(own, identity.spiffe_id, identity.fingerprint)
+        self._identity = identity_value(own, identity.spiffe_id, identity.fingerprint)
 
     def new_record(self) -> AccessRecord:
         """A record of a request of this peer."""
@@ -73,7 +73,7 @@ class InboundSide:
         """
         if self._port is None:
             raise RefusedRequestError(503, "no port")
-        admitted = judge_inbound(self._port, self._caller, self._identity_line, head, record)
+        admitted = judge_inbound(self._port, self._caller, self._identity, head, record)
         return admitted, self._apps[admitted.cluster]
 
 

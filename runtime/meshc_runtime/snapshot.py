@@ -307,11 +307,15 @@ Transport = Annotated[MeshTransport | TlsTransport | PlainTransport, Field(discr
 
 
 class Cluster(_Part):
-    """Endpoints that can answer for each other, and how to reach them; names are resolved by the proxy."""
+    """Endpoints that can answer for each other, and how to reach them; names are resolved by the proxy.
+
+    `speaks` is what goes over the connections: HTTP/1.1, HTTP/2 or bytes that nobody looks into.
+    """
 
     name: Name
     endpoints: tuple[Address, ...]
     transport: Transport
+    speaks: Literal["http/1.1", "h2", "bytes"] = "http/1.1"
     connect_timeout_ms: Milliseconds = 5000
 
 

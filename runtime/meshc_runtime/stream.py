@@ -75,6 +75,11 @@ class Stream:
         return not self._connecting and (self.tls is None or self.tls.established)
 
     @property
+    def waiting(self) -> int:
+        """How many bytes have been written and have not left."""
+        return len(self._out)
+
+    @property
     def sent(self) -> bool:
         """Whether everything written has left."""
         return not self._out

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,10 +54,10 @@ class _InboundSession(ssl.SSLObject):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshTls:
-    """The loaded identity of this workload, ready for both directions."""
+    """The loaded identity of this workload, ready for both directions; clients by what they say they speak."""
 
     server: ssl.SSLContext
-    client: ssl.SSLContext
+    clients: Mapping[str, ssl.SSLContext]
     certificate: CertificateInfo
 
 
@@ -163,10 +163,9 @@ def load_mesh_tls(
         return None
 
     server.sni_callback = select
-    client = _context(ssl.PROTOCOL_TLS_CLIENT, files)
-    client.check_hostname = False  # the SPIFFE ID is checked instead, exactly
-    client.verify_mode = ssl.CERT_REQUIRED
-    return MeshTls(server=server, client=client, certificate=info)
+    server.set_alpn_protocols(["h2", "http/1.1"])
+    clients = {speaks: _mesh_client(files, speaks) for speaks in ("http/1.1", "h2", "bytes")}
+    return MeshTls(server=server, clients=clients, certificate=info)
 
 
 def asked_server_name(session: ssl.SSLObject | None) -> str | None:
@@ -174,7 +173,21 @@ def asked_server_name(session: ssl.SSLObject | None) -> str | None:
     return session.asked_name if isinstance(session, _InboundSession) else None
 
 
-def external_context(transport: TlsTransport) -> ssl.SSLContext:
+def _mesh_client(files: CertificateFiles, speaks: str) -> ssl.SSLContext:
+    client = _context(ssl.PROTOCOL_TLS_CLIENT, files)
+    client.check_hostname = False  # the SPIFFE ID is checked instead, exactly
+    client.verify_mode = ssl.CERT_REQUIRED
+    _offer(client, speaks)
+    return client
+
+
+def _offer(client: ssl.SSLContext, speaks: str) -> None:
+    """Say what will be spoken (RFC 7301); of bytes nothing is said."""
+    if speaks != "bytes":
+        client.set_alpn_protocols([speaks])
+
+
+def external_context(transport: TlsTransport, speaks: str) -> ssl.SSLContext:
     """The client context for something outside the mesh; this workload's identity is not shown to it.
 
     Raises:
@@ -183,6 +196,7 @@ def external_context(transport: TlsTransport) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False  # any of the declared names will do: see verify_dns_name
     context.verify_mode = ssl.CERT_REQUIRED
+    _offer(context, speaks)
     context.minimum_version = ssl.TLSVersion.TLSv1_3 if transport.minimum_version == "1.3" else ssl.TLSVersion.TLSv1_2
     if transport.ca_file is None:
         context.load_default_certs()

@@ -325,7 +325,7 @@ def test_a_broken_program_is_told_on_standard_output_in_the_format(folder: Path,
 
 def test_build_prints_findings_alone_in_a_format_for_programs(folder: Path) -> None:
     (folder / "shop.mesh").write_text(
-        HEAD + "service b { port: 81/grpc }\nallow web -> b : rpc x.Y/*\nallow web -> api : /**\n"
+        HEAD + 'external b { hosts: ["b.example"], port: 81/tcp }\nallow web -> b : tcp\nallow web -> api : /**\n'
     )
     result = invoke("build", "--target", "sidecar", "--format", "json")
     assert result.exit_code == 0

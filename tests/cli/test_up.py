@@ -73,7 +73,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningU
         up.wait_for("logs: ")
         yield up, folder
         below = descendants(up.process.pid)
-        assert len(below) == 4 + 3, "four sidecars, three stand-ins"
+        assert len(below) == 5 + 4, "five sidecars, four stand-ins"
         assert up.stop(signal.SIGINT) == 0
         assert eventually_gone(below)
         assert keys(folder) == []
@@ -112,7 +112,7 @@ def test_the_table_says_who_runs_where_and_what_does_not(running: tuple[RunningU
     shown = running[0].wait_for("logs: ")
     assert "spiffe://small.example/ns/default/sa/api" in shown
     assert "db:5432: tcp does not pass the Python proxy yet" in shown
-    assert "pay:50051: grpc does not pass the Python proxy yet" in shown
+    assert "pay:50051: stand-ins do not speak grpc" in shown
     line = next(line for line in shown.splitlines() if "curl" in line)
     host, port = running[0].outbound("ingress")
     assert line.strip() == f"curl -i -H 'Host: web' 'http://{host}:{port}/'"

@@ -337,28 +337,30 @@ def test_build_says_what_it_added_dropped_and_what_failed(folder: Path) -> None:
 
 
 def test_build_under_strict_writes_nothing_for_a_warning(folder: Path) -> None:
-    (folder / "grpc.mesh").write_text(
-        'mesh m { trust-domain: "m.example" }\nservice a {}\nservice b { port: 81/grpc }\nallow a -> b : rpc x.Y/*\n'
+    (folder / "raw.mesh").write_text(
+        'mesh m { trust-domain: "m.example" }\nservice a {}\n'
+        'external b { hosts: ["b.example"], port: 81/tcp }\nallow a -> b : tcp\n'
     )
-    result = invoke("build", "grpc.mesh", "--target", "sidecar", "--strict")
+    result = invoke("build", "raw.mesh", "--target", "sidecar", "--strict")
     assert result.exit_code == 1
     assert "warning[MSH820]" in result.stderr
     assert not (folder / "build").exists()
-    result = invoke("build", "grpc.mesh", "--target", "sidecar")
+    result = invoke("build", "raw.mesh", "--target", "sidecar")
     assert result.exit_code == 0
     assert result.stderr.count("\n") == 1
     assert "refused by sidecar: 1 part of the program" in result.stdout
 
 
 def test_build_keeps_silent_what_a_comment_says(folder: Path) -> None:
-    (folder / "grpc.mesh").write_text(
+    (folder / "raw.mesh").write_text(
         "# meshc: ignore-file[MSH820] Envoy carries it\n"
-        'mesh m { trust-domain: "m.example" }\nservice a {}\nservice b { port: 81/grpc }\nallow a -> b : rpc x.Y/*\n'
+        'mesh m { trust-domain: "m.example" }\nservice a {}\n'
+        'external b { hosts: ["b.example"], port: 81/tcp }\nallow a -> b : tcp\n'
     )
-    result = invoke("build", "grpc.mesh", "--target", "sidecar", "--strict")
+    result = invoke("build", "raw.mesh", "--target", "sidecar", "--strict")
     assert (result.exit_code, result.stderr) == (0, "")
     assert "refused by sidecar: 1 part of the program" in result.stdout
-    assert invoke("check", "grpc.mesh", "--strict").exit_code == 0
+    assert invoke("check", "raw.mesh", "--strict").exit_code == 0
 
 
 @pytest.mark.parametrize(

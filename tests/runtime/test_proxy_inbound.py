@@ -300,7 +300,7 @@ def test_ports_are_chosen_by_server_name(door: Door, tmp_path: Path) -> None:
             }
         )
         grpc = first_port.model_copy(
-            update={"number": 50051, "server_name": "50051.api.default.mesh.internal", "protocol": "grpc"}
+            update={"number": 50051, "server_name": "50051.api.default.mesh.internal", "protocol": "tcp"}
         )
         snapshot = snapshot.model_copy(update={"inbound": (first_port, other, grpc)})
         with RunningProxy(snapshot, tmp_path) as proxy:
@@ -319,6 +319,6 @@ def test_ports_are_chosen_by_server_name(door: Door, tmp_path: Path) -> None:
                     wire.ask("GET", "/", "api")
             with enter("web", grpc.server_name) as wire, pytest.raises((CutShortError, OSError)):
                 wire.ask("GET", "/", "api")
-            assert "grpc" in proxy.errors()
+            assert "tcp" in proxy.errors()
             series = 'meshc_connections_refused_total{direction="inbound",reason="protocol"}'
             assert proxy.metric(series) == 1

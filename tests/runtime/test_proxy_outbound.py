@@ -97,7 +97,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outbound]:
         ]
         by_name = service([route("named")], name="named", port=80)
         by_wrong_name = service([route("unnamed")], name="unnamed", port=80)
-        grpc = service([route("main")], name="charger", port=50051).model_copy(update={"protocol": "grpc"})
+        grpc = service([route("main")], name="charger", port=50051).model_copy(update={"protocol": "tcp"})
         services = [service(routes), external, by_name, by_wrong_name, grpc]
         snapshot = caller(authority.issue("web"), services, clusters)
         with RunningProxy(snapshot, folder / "web") as proxy:
@@ -276,7 +276,7 @@ def test_names_of_endpoints_are_resolved(mesh: Outbound) -> None:
 def test_protocol_that_is_not_carried_is_refused_clearly(mesh: Outbound) -> None:
     answer = mesh.ask("/x.Y/Z", "POST", host="charger")
     assert answer.status == 503
-    assert b"grpc" in answer.body
+    assert b"tcp" in answer.body
     assert "charger:50051" in mesh.proxy.errors()
     assert mesh.app.requests == []
 

@@ -304,28 +304,31 @@ def policy(*on: str, limit: int = 2, budget: float | None = None) -> RetryPolicy
     return RetryPolicy(Retry(limit=limit, on=on, budget_percent=budget, backoff_base_ms=100, backoff_max_ms=500))
 
 
+WITHOUT_RESPONSE = set(TryFailure) - {TryFailure.OVERFLOW}
+
+
 @pytest.mark.parametrize(
     ("on", "failures", "statuses"),
     [
         ("connect-failure", {TryFailure.CONNECT_FAILURE}, set()),
         (
             "reset",
-            {TryFailure.CONNECT_FAILURE, TryFailure.RESET, TryFailure.PROTOCOL_ERROR, TryFailure.PER_TRY_TIMEOUT},
+            WITHOUT_RESPONSE,
             set(),
         ),
         (
             "5xx",
-            {TryFailure.CONNECT_FAILURE, TryFailure.RESET, TryFailure.PROTOCOL_ERROR, TryFailure.PER_TRY_TIMEOUT},
+            WITHOUT_RESPONSE,
             {500, 502, 503, 504, 599},
         ),
         (
             "gateway-error",
-            {TryFailure.CONNECT_FAILURE, TryFailure.RESET, TryFailure.PROTOCOL_ERROR, TryFailure.PER_TRY_TIMEOUT},
+            WITHOUT_RESPONSE,
             {502, 503, 504},
         ),
         ("s503", set(), {503}),
         ("s404", set(), {404}),
-        ("refused-stream", set(), set()),
+        ("refused-stream", {TryFailure.REFUSED_STREAM}, set()),
         ("unavailable", set(), set()),
     ],
 )

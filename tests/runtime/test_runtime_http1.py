@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshc_runtime import http1_head
+from meshc_runtime import header_kind, message
 from meshc_runtime.http1_body import LAST_CHUNK, ChunkedBody, LengthBody, body_decoder, encode_chunk
 from meshc_runtime.http1_head import (
     CHUNKED,
@@ -30,7 +30,7 @@ def test_plain_request() -> None:
     assert (head.method, head.path, head.query, head.host) == ("GET", "/a", "?b=1", "api:8080")
     assert head.lines == [b"Accept:  */* ", b"X-A: 1"]
     assert head.headers() == {"host": [b"api:8080"], "accept": [b"*/*"], "x-a": [b"1"]}
-    assert (head.length, head.keep_alive, head.upgrade) == (0, True, False)
+    assert (head.length, head.keep_alive, head.upgrade) == (0, True, None)
 
 
 def test_hop_by_hop_and_nominated_headers_end_here() -> None:
@@ -334,10 +334,10 @@ def test_any_bytes_give_a_head_or_a_refusal(text: str) -> None:
 
 def test_what_is_remembered_of_heads_is_bounded_in_bytes_too() -> None:
     """Names and hosts as long as a head may be must not stay in memory by the thousand."""
-    before = http1_head._remembered_host.cache_info().currsize
+    before = message._remembered_host.cache_info().currsize
     for number in range(50):
         name, host = f"X-{number}-" + "n" * 5_000, f"{number}." + "h" * 5_000
         assert request(f"Host: {host}", f"{name}: 1").headers()[name.lower()] == [b"1"]
         assert check_host(host) == (host, None)
-    assert max(map(len, http1_head._KNOWN)) <= 64
-    assert http1_head._remembered_host.cache_info().currsize == before
+    assert max(map(len, header_kind._KNOWN)) <= 64
+    assert message._remembered_host.cache_info().currsize == before

@@ -111,8 +111,8 @@ def test_path_that_cannot_be_compiled_makes_no_snapshot(path: dict[str, str]) ->
 def test_protocols_that_are_not_carried_are_told() -> None:
     snapshot = callee(CertificateFiles(), 1, rules=[allow("all", "web")])
     changed = json.loads(render_snapshot(snapshot))
-    changed["inbound"][0]["protocol"] = "grpc"
+    changed["inbound"][0]["protocol"] = "tcp"
     (warning,) = uncarried(parse_snapshot(json.dumps(changed)))
     assert "8080" in warning
-    assert "grpc" in warning
+    assert "tcp" in warning
     assert uncarried(snapshot) == []

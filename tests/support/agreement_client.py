@@ -62,6 +62,31 @@ def exchange(
         return Answer(None, f"connection ended: {error.strerror or error}")
 
 
+def exchange_http2(
+    address: tuple[str, int],
+    message: tuple[str, str, str, tuple[tuple[str, str], ...], bytes],
+    *,
+    tls: ssl.SSLContext | None = None,
+    server_name: str | None = None,
+) -> Answer:
+    """Send one request (method, target, host, headers, body) as HTTP/2, and read its answer with its trailers."""
+    from support.http2_peer import ConnectionEnded, Http2Wire
+
+    method, target, host, headers, body = message
+    try:
+        with Http2Wire(address, tls=tls, server_name=server_name, alpn=False) as wire:
+            wire.sock.settimeout(PATIENCE)
+            lower = [(name.lower(), value) for name, value in headers]
+            got = wire.ask(method, target, host, lower, body=body or None)
+    except ConnectionEnded as ended:
+        return Answer(None, f"closed without an answer ({ended.code})")
+    except OSError as error:
+        return Answer(None, f"connection ended: {error.strerror or error}")
+    if not got.ended and (got.reset or not got.status):
+        return Answer(None, f"reset ({got.reset})")
+    return Answer(got.status, "", (*got.headers, *got.trailers), got.body)
+
+
 def converse(
     address: tuple[str, int],
     requests: tuple[bytes, ...],

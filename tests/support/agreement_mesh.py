@@ -29,7 +29,7 @@ from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.workload import ServicePort, Workload
 from meshc_lang.diagnostic import has_errors
 from support.agreement_certificates import STRANGER, Certificates
-from support.agreement_client import Answer, exchange, head_of
+from support.agreement_client import Answer, exchange, exchange_http2, head_of
 from support.agreement_probe import Credential, Entrance, Observation, Probe
 from support.agreement_process import ProxyProcess, Voice, end_all
 from support.loopback_ports import Ports
@@ -137,14 +137,18 @@ class AgreementMesh:
         request = probe.request
         headers = (*request.headers, (ID_HEADER, number), (SCRIPT_HEADER, probe.script))
         target = request.path + (f"?{request.query}" if request.query else "")
-        message = head_of(request.method, target, probe.host or self.host_of(probe), headers, probe.body)
+        host = probe.host or self.host_of(probe)
+        message = head_of(request.method, target, host, headers, probe.body)
+        ask: Callable[..., Answer] = exchange
+        if probe.http2:
+            ask = _as_http2((request.method, target, host, headers, probe.body))
         before = self._hung_up()
         begun = time.monotonic()
         match probe.entrance:
             case Entrance.OUTBOUND:
-                answer = exchange(self.outbound(request.caller), message)
+                answer = ask(self.outbound(request.caller), message)
             case Entrance.INBOUND:
-                answer = self._send_inbound(probe, message)
+                answer = self._send_inbound(probe, message, ask)
         seconds = time.monotonic() - begun
         self.recorder.release(number)
         hung_up = self._hung_up() - before
@@ -198,12 +202,12 @@ class AgreementMesh:
 
     # -- inside
 
-    def _send_inbound(self, probe: Probe, message: bytes) -> Answer:
+    def _send_inbound(self, probe: Probe, message: bytes, ask: Callable[..., Answer]) -> Answer:
         callee = self.index.services[probe.request.callee]
         address = self.inbound(callee.name)
         if probe.credential is Credential.PLAINTEXT:
-            return exchange(address, message)
-        return exchange(
+            return ask(address, message)
+        return ask(
             address,
             message,
             tls=self.certificates.client(probe.request.caller, probe.credential),
@@ -313,6 +317,13 @@ class AgreementMesh:
 
     def _free(self) -> Address:
         return Address(LOOPBACK, self._ports.take())
+
+
+def _as_http2(parts: tuple[str, str, str, tuple[tuple[str, str], ...], bytes]) -> Callable[..., Answer]:
+    def ask(address: tuple[str, int], _: bytes, *, server_identity: str = "", **how: Any) -> Answer:
+        return exchange_http2(address, parts, **how)
+
+    return ask
 
 
 _LISTENER_PARTS = ("inbound", "outbound", "admin", "readiness", "metrics")

@@ -34,7 +34,8 @@ class Probe:
     """One request to be sent to each voice.
 
     `request` is what the evaluator judges. The rest is about the sending: `script` for the stand-ins (`recorder`),
-    `host` where not the callee's first name, `server_name` where not the right one, `body` to be sent along.
+    `host` where not the callee's first name, `server_name` where not the right one, `body` to be sent along,
+    `http2` to send it so.
     """
 
     request: Request
@@ -44,6 +45,7 @@ class Probe:
     host: str | None = None
     server_name: str | None = None
     body: bytes = b""
+    http2: bool = False
     why: str = ""
 
     @property

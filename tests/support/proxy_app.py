@@ -187,7 +187,8 @@ class _Reader:
             while size := int(self._until(b"\r\n") or b"cut short", 16):
                 body += self._exactly(size)
                 self._exactly(2)
-            self._until(b"\r\n")
+            while self._until(b"\r\n"):
+                pass  # trailers
         elif "content-length" in headers:
             body = self._exactly(int(headers["content-length"][0]))
         return SeenRequest(connection=connection, line=line, head=head, headers=headers, body=body)

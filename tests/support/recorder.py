@@ -4,6 +4,10 @@ A request is recorded under its `x-agreement-id`. `x-agreement-do` is a script w
 which repeats: `NNN` answers that status, `gate-NAME-NNN` does so once the gate is opened, `late` answers 200 after
 `LATE` seconds, `stall` holds the request until it is released, `close` ends the connection without an answer, `reset`
 ends it by RST, `garbage` answers something that is not HTTP.
+
+A connection that begins with the preface of HTTP/2 is spoken to so. There `grpc-N` answers a call of gRPC with that
+status and nothing else, `refused` refuses the stream, `reset` resets it, and a body is sent back, with trailers if it
+has a type.
 """
 
 from __future__ import annotations
@@ -15,6 +19,8 @@ import struct
 import threading
 from dataclasses import dataclass
 from typing import Final
+
+from support.http2_peer import Http2Peer, Message, respond, serve_http2
 
 ID_HEADER: Final = "x-agreement-id"
 SCRIPT_HEADER: Final = "x-agreement-do"
@@ -166,7 +172,10 @@ class Recorder:
                 with self._lock:
                     self._open.discard(plain)
                     self._open.add(connection)
-            buffer = bytearray()
+            buffer = bytearray(connection.recv(65536))
+            if buffer.startswith(b"PRI * HTTP/2.0"):
+                self._serve_http2(connection, place, bytes(buffer))
+                return
             while not self._closed and self._answer_one(connection, place, buffer):
                 pass
         finally:
@@ -213,6 +222,44 @@ class Recorder:
         answer = f"HTTP/1.1 {action} Status\r\n{length}x-agreement-place: {place}\r\n\r\n"
         connection.sendall(answer.encode() + content)
         return True
+
+    def _serve_http2(self, connection: socket.socket, place: Place, first: bytes) -> None:
+        def answer(peer: Http2Peer, stream: int, message: Message) -> None:
+            plain = tuple((name, value) for name, value in message.headers if not name.startswith(":"))
+            fields = dict(plain)
+            number = fields.get(ID_HEADER, "")
+            request = Received(
+                place=place,
+                method=message.get(":method") or "",
+                target=message.get(":path") or "",
+                headers=(("host", message.get(":authority") or ""), *plain),
+                body=message.body,
+            )
+            with self._lock:
+                tries = self._received.setdefault(number, [])
+                script = fields.get(SCRIPT_HEADER, "200").split()
+                action = script[min(len(tries), len(script) - 1)]
+                tries.append(request)
+            if action == "stall":
+                self._release_of(number).wait(_LONGEST_STALL)
+            elif action == "close":
+                raise ConnectionError("as told")
+            elif action in {"reset", "refused"}:
+                peer.h2.reset_stream(stream, 7 if action == "refused" else 2)
+                peer.flush()
+            elif action.startswith("grpc-"):
+                respond(peer, stream, 200, (("content-type", "application/grpc"), ("grpc-status", action[5:])))
+            else:
+                content = (
+                    b""
+                    if request.method == "HEAD" or action == "204"
+                    else message.body or f"{place} stands in\n".encode()
+                )
+                kind = (("content-type", fields["content-type"]),) if "content-type" in fields else ()
+                trailers = (("grpc-status", "0"), ("x-agreement-end", "1")) if kind else ()
+                respond(peer, stream, int(action), (("x-agreement-place", str(place)), *kind), content, trailers)
+
+        serve_http2(connection, answer, first)
 
     def _release_of(self, number: str) -> threading.Event:
         with self._lock:

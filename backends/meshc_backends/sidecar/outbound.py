@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Literal, TypedDict, assert_never
 
 from meshc_backends.placement import Placement, host_names, server_name
 from meshc_backends.sidecar.inbound import address, authorization_rules, stable_id
@@ -11,7 +11,7 @@ from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.route import Destination
 from meshc_compiler.ir.setting import Settings
 from meshc_compiler.ir.slice import OutboundExternal, OutboundRule, OutboundService, WorkloadSlice
-from meshc_compiler.ir.workload import TlsOrigination
+from meshc_compiler.ir.workload import Protocol, TlsOrigination
 from meshc_lang.units import print_duration
 from meshc_runtime import snapshot as out
 
@@ -115,6 +115,7 @@ def _service_cluster(
     return out.Cluster(
         name=_cluster_name(service, destination, settings),
         **_connecting(settings),
+        speaks=spoken(service.port.protocol),
         endpoints=tuple(map(address, placement.endpoints(service.service, destination.version))),
         transport=out.MeshTransport(
             spiffe_id=str(service.workload.spiffe_id),
@@ -156,6 +157,7 @@ def _external_cluster(external: OutboundExternal, host: str, placement: Placemen
     return out.Cluster(
         name=f"{host}:{external.external.port.number}",
         **_connecting(external.settings),
+        speaks=spoken(external.external.port.protocol),
         endpoints=(address(placement.external(external.external, host)),),
         transport=_external_transport(external.external.tls, host, placement),
     )
@@ -173,6 +175,19 @@ def _external_transport(
         ca_file=tls.ca_file or placement.external_roots() or None,
         dns_names=tls.names or (asked,),
     )
+
+
+def spoken(protocol: Protocol) -> Literal["http/1.1", "h2", "bytes"]:
+    """Return what goes over the connections to a port of a protocol."""
+    match protocol:
+        case Protocol.HTTP:
+            return "http/1.1"
+        case Protocol.HTTP2 | Protocol.GRPC:
+            return "h2"
+        case Protocol.TCP | Protocol.TLS:
+            return "bytes"
+        case _:
+            assert_never(protocol)
 
 
 class _Connecting(TypedDict, total=False):

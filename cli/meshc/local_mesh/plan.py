@@ -16,7 +16,7 @@ from meshc_backends.placement import Address, Listeners, LoopbackPlacement
 from meshc_backends.sidecar import CARRIED
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.slice import slice_of
-from meshc_compiler.ir.workload import Service, ServicePort, Workload
+from meshc_compiler.ir.workload import Protocol, Service, ServicePort, Workload
 from meshc_lang.record import dataclass
 
 LOOPBACK = "127.0.0.1"
@@ -127,7 +127,7 @@ def plan_mesh(index: MeshIndex, up: UpFile, ports: Iterator[int]) -> LocalPlan:
     ports = (port for port in ports if port not in taken)
     for workload in index.mesh.workloads:
         service = index.services.get(workload.name)
-        not_run += _left_out(service)
+        not_run += _left_out(service, up)
         if not _has_work(index, workload, service):
             continue
         versions = service.versions if service is not None and service.versions else (None,)
@@ -147,16 +147,20 @@ def http_ports(service: Service) -> tuple[ServicePort, ...]:
     return tuple(port for port in service.ports if port.protocol in CARRIED)
 
 
-def _left_out(service: Service | None) -> list[NotRun]:
-    ports = service.ports if service is not None else ()
-    return [
-        NotRun(
-            what=f"{service.name}:{port.number}" if service is not None else "",
-            reason=f"{port.protocol.value} does not pass the Python proxy yet",
-        )
-        for port in ports
-        if port.protocol not in CARRIED
-    ]
+def _left_out(service: Service | None, up: UpFile) -> list[NotRun]:
+    if service is None:
+        return []
+    versions = service.versions or (None,)
+    real = all(up.entry(service.workload, version).address is not None for version in versions)
+    left_out = []
+    for port in service.ports:
+        what = f"{service.name}:{port.number}"
+        if port.protocol not in CARRIED:
+            left_out.append(NotRun(what=what, reason=f"{port.protocol.value} does not pass the Python proxy yet"))
+        elif port.protocol is not Protocol.HTTP and not real:
+            reason = f"stand-ins do not speak {port.protocol.value}: calls are answered once a real address is given"
+            left_out.append(NotRun(what=what, reason=reason))
+    return left_out
 
 
 def _has_work(index: MeshIndex, workload: Workload, service: Service | None) -> bool:

@@ -114,12 +114,12 @@ SIDECAR_PROTOCOL = Code(
     severity=Severity.WARNING,
     summary="the Python proxy does not carry the protocol of a port, and refuses its calls",
     why=(
-        "The Python proxy speaks HTTP/1.1. Calls to ports of other protocols (grpc, http2, tcp, tls) are closed and "
+        "The Python proxy speaks HTTP/1.1, HTTP/2 and gRPC. Calls to ports of other protocols (tcp, tls) are closed, "
         "never passed unchecked, so nothing opens that the program closes; but what the program allows there does not "
         "work through this proxy. Build the target `envoy` for those workloads."
     ),
-    bad=_WEB + "service pay { port: 9000/grpc }\nallow web -> pay : rpc pay.v1.Pay/Charge\n",
-    good=_WEB + "service pay { port: 9000/http }\nallow web -> pay : POST /charges\n",
+    bad=_WEB + "service pay { port: 9000/tcp }\nallow web -> pay : tcp\n",
+    good=_WEB + "service pay { port: 9000/grpc }\nallow web -> pay : rpc pay.v1.Pay/Charge\n",
 )
 
 SIDECAR_CANNOT_HOLD = Code(

@@ -228,13 +228,10 @@ def test_the_good_program_of_a_page_is_built(code: Code, tmp_path: Path) -> None
     assert built(tmp_path, code.good, "prometheus").diagnostics == ()
 
 
-def test_a_service_that_the_python_proxy_does_not_carry_is_not_measured_by_it(tmp_path: Path) -> None:
+def test_calls_of_grpc_are_measured_by_both_proxies(tmp_path: Path) -> None:
     text = slo("availability: 99%").replace("8080/http", "8080/grpc", 1).replace("GET /**", "*")
-    result = built(tmp_path, text, "prometheus", "sidecar")
-    assert [finding.message for finding in result.diagnostics if finding.code is OBJECTIVE_NOT_MEASURED] == [
-        "the sidecars of this build count no requests of `api`"
-    ]
-    assert built(tmp_path, text, "prometheus", "sidecar", "envoy").written
+    for sidecars in (["sidecar"], ["sidecar", "envoy"]):
+        assert built(tmp_path, text, "prometheus", *sidecars).written
 
 
 # ---- when they fire

@@ -282,7 +282,7 @@ def test_the_programs_of_the_documentation_yield_their_codes() -> None:
             assert {diagnostic.code.id for diagnostic in emit(compiled.mesh).diagnostics} == expected, program
 
 
-@pytest.mark.parametrize("protocol", [Protocol.GRPC, Protocol.HTTP2, Protocol.TCP, Protocol.TLS])
+@pytest.mark.parametrize("protocol", [Protocol.TCP, Protocol.TLS])
 def test_a_port_that_the_proxy_does_not_speak_is_told_and_reserved(protocol: Protocol) -> None:
     a_mesh = mesh(services=(service("api", http_port(9000, protocol=protocol)), service("web")), rules=())
     emission = emit(a_mesh)
@@ -294,6 +294,17 @@ def test_a_port_that_the_proxy_does_not_speak_is_told_and_reserved(protocol: Pro
     assert reservation.subject == f"service `api` port 9000/{protocol.value}"
     content = {artifact.path: artifact.content for artifact in emission.artifacts}
     assert out.parse_snapshot(content["sidecar/api.json"]).inbound[0].protocol == protocol.value
+
+
+def test_connections_speak_what_their_port_does() -> None:
+    for protocol, spoken in ((Protocol.HTTP, "http/1.1"), (Protocol.HTTP2, "h2"), (Protocol.GRPC, "h2")):
+        services = (service("api", http_port(9000, protocol=protocol)), service("web"))
+        rule = allow("web", "api", match("/x", "POST"), port=9000)
+        emission = emit(mesh(services=services, rules=(rule,)))
+        assert emission.diagnostics == ()
+        content = {artifact.path: artifact.content for artifact in emission.artifacts}
+        (cluster,) = out.parse_snapshot(content["sidecar/web.json"]).clusters
+        assert cluster.speaks == spoken
 
 
 def _stated(**values: object) -> Settings:

@@ -1,80 +1,26 @@
-"""A connection on which requests come in: read strictly, judged one after another, answered in order."""
+"""A client that speaks HTTP/1.1: requests are read strictly, judged one after another, answered in order."""
 
 from __future__ import annotations
 
-import time
 from enum import Enum
-from typing import Protocol
 
-from meshc_runtime.access_log import AccessRecord
+from meshc_runtime.call import Call, ClientRegistry, Side, malformed
 from meshc_runtime.exchange import Exchange
-from meshc_runtime.http1_body import BodyDecoder, body_decoder
-from meshc_runtime.http1_head import HttpError, RequestHead, find_head_end, parse_request_head
-from meshc_runtime.judge import (
-    Admitted,
-    DeniedError,
-    RateLimitedError,
-    RefusedConnectionError,
-    RefusedRequestError,
-    refusal_bytes,
-    refused_by_parser,
-)
-from meshc_runtime.loop import Loop
-from meshc_runtime.metrics import ProxyMetrics
-from meshc_runtime.snapshot import ConnectionGuards
+from meshc_runtime.hpack import Field
+from meshc_runtime.http1_body import BodyDecoder, body_decoder, encode_chunk, last_chunk
+from meshc_runtime.http1_head import find_head_end, parse_request_head, response_head_bytes
+from meshc_runtime.judge import RefusedRequestError, refused_by_parser
+from meshc_runtime.message import CHUNKED, UNTIL_CLOSE, HttpError, RequestHead, ResponseHead
 from meshc_runtime.stream import Stream
-from meshc_runtime.upstream import UpstreamCluster
 
 _STASH_BYTES = 65_536
 _LINGER_MILLISECONDS = 1000
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Side(Protocol):
-    """What a connection's requests are judged by: the inbound or the outbound half of the policy."""
-
-    direction: str
-
-    def greet(self, stream: Stream) -> None:
-        """See who connected.
-
-        Raises:
-            RefusedConnectionError: nobody that may send requests.
-        """
-
-    def new_record(self) -> AccessRecord:
-        """The record of a request that has just begun."""
-
-    def judge(self, head: RequestHead, record: AccessRecord) -> tuple[Admitted, UpstreamCluster]:
-        """Judge a request.
-
-        Raises:
-            RefusedRequestError: it is answered by the proxy itself.
-        """
-
-
-class ClientRegistry(Protocol):
-    """The proxy, as its client connections see it."""
-
-    loop: Loop
-    metrics: ProxyMetrics
-    guards: ConnectionGuards
-    draining: bool
-
-    def random(self) -> float:
-        """A number in [0, 1)."""
-
-    def log(self, record: AccessRecord, ended: float, duration: float) -> None:
-        """Write a request's line to the access log."""
-
-    def closed(self, connection: ClientConnection) -> None:
-        """Forget a connection."""
-
-
 class _Waiting(Enum):
     """What the connection waits for, and so what its deadline means."""
 
-    HANDSHAKE = "handshake"
     REQUEST = "request"
     HEAD = "head"
     BODY = "body"
@@ -86,48 +32,31 @@ class _Waiting(Enum):
 _READS_HEADS = frozenset({_Waiting.REQUEST, _Waiting.HEAD})
 
 
-class ClientConnection:
+class Http1Client:
     """One client: at most one request runs at a time, later ones wait in a bounded stash."""
 
-    def __init__(self, registry: ClientRegistry, side: Side) -> None:
+    def __init__(self, registry: ClientRegistry, side: Side, stream: Stream) -> None:
         self.side = side
-        self.deadline: float | None = registry.loop.now + registry.guards.handshake_timeout_ms / 1000
+        self.deadline: float | None = None
         self._registry = registry
-        self._stream: Stream | None = None
-        self._waiting = _Waiting.HANDSHAKE
+        self._stream: Stream | None = stream
+        self._waiting = _Waiting.REQUEST
         self._buffer = b""
         self._scanned = 0
         self._blank_skipped = False
         self._decoder: BodyDecoder | None = None
         self._exchange: Exchange | None = None
-        self._record: AccessRecord | None = None
-        self._began = 0.0
+        self._call: Call | None = None
         self._head_only = False
         self._responding = False
+        self._held = b""
+        self._chunked = False
         self._close_after = False
         self._half_closed = False
-
-    def attach(self, stream: Stream) -> None:
-        """Begin, on a stream whose owner this is; one without TLS is up already."""
-        self._stream = stream
-        if stream.established:
-            self.connected()
-
-    @property
-    def idle(self) -> bool:
-        """Whether no request runs and none has begun to arrive."""
-        return self._waiting is _Waiting.REQUEST
+        self._wait(_Waiting.REQUEST, registry.guards.idle_timeout_ms)
 
     def connected(self) -> None:
-        """The stream is up: see who it is."""
-        if self._stream is None:
-            return
-        try:
-            self.side.greet(self._stream)
-        except RefusedConnectionError as error:
-            self._refuse_connection(error.kind, str(error))
-            return
-        self._wait(_Waiting.REQUEST, self._registry.guards.idle_timeout_ms)
+        """The stream was up before."""
 
     def received(self, data: bytes) -> None:
         """Bytes of a request: of its body, of the next head, or of a request that has to wait."""
@@ -166,9 +95,7 @@ class ClientConnection:
 
     def lost(self, reason: str) -> None:
         """The connection is gone."""
-        if self._waiting is _Waiting.HANDSHAKE:
-            self._refuse_connection("handshake", reason)
-        elif self._exchange is not None:
+        if self._exchange is not None:
             self.give_up(f"client: {reason}")
         else:
             self.close()
@@ -177,11 +104,8 @@ class ClientConnection:
         """The deadline has passed."""
         self.deadline = None
         match self._waiting:
-            case _Waiting.HANDSHAKE:
-                self._refuse_connection("timeout", "handshake timeout")
             case _Waiting.HEAD:
-                self._begin(None)
-                self._refuse(RefusedRequestError(408, "head timeout"))
+                self.head_timed_out()
             case _Waiting.BODY:
                 if self._responding:
                     self.give_up("body timeout")
@@ -193,6 +117,16 @@ class ClientConnection:
             case _Waiting.REQUEST | _Waiting.RESPONSE | _Waiting.CLOSE:
                 self.close()
 
+    def head_timed_out(self) -> None:
+        """A head has begun and does not end."""
+        self._begin(None)
+        self._refuse(RefusedRequestError(408, "head timeout"))
+
+    def drain(self) -> None:
+        """Close unless a request runs or has begun to arrive; the one that runs is the last."""
+        if self._waiting is _Waiting.REQUEST:
+            self.close()
+
     def close(self) -> None:
         """Close now; a running request is given up silently."""
         self._end_exchange()
@@ -203,41 +137,44 @@ class ClientConnection:
 
     def give_up(self, reason: str) -> None:
         """Cut the connection; a running request is logged with the reason."""
-        if self._record is not None and not self._record.reason:
-            self._record.reason = reason
         self._end_exchange()
-        self._finish_record()
+        self._finish_call(reason)
         self.close()
 
     # What an exchange asks of its client.
 
-    def send(self, data: bytes) -> bool:
-        """Send some of the response."""
-        stream = self._stream
-        if stream is None:
-            return True
-        self._responding = True
-        stream.write(data)
-        if stream.congested:
-            self._wait(_Waiting.CLIENT_TO_READ, self._registry.guards.body_idle_timeout_ms)
-            return False
-        return True
+    def send_head(self, head: ResponseHead) -> None:
+        """Keep the head until there is something to send with it."""
+        self._chunked = head.length in (CHUNKED, UNTIL_CLOSE)
+        self._held = response_head_bytes(head, to_head=self._head_only, close=self._closing())
 
-    def closing(self) -> bool:
-        """Whether this response is the connection's last."""
-        if self._decoder is not None or self._half_closed or self._registry.draining:
-            self._close_after = True
-        return self._close_after
+    def send_body(self, payload: bytes) -> bool:
+        """Send some of the response's body, and the head that waits for it."""
+        data = encode_chunk(payload) if self._chunked else payload
+        held, self._held = self._held, b""
+        return self._send(held + data if held else data)
+
+    def send_end(self, trailers: tuple[Field, ...]) -> None:
+        """The response is whole."""
+        tail = self._held
+        self._held = b""
+        if self._chunked:
+            tail += last_chunk(trailers)
+        if tail:
+            self._send(tail)
+        self._exchange = None
+        self._complete()
+
+    def flush(self) -> None:
+        """Send a head whose body has not come yet."""
+        if self._held:
+            held, self._held = self._held, b""
+            self._send(held)
 
     def answer(self, status: int, reason: str) -> None:
         """Answer an admitted request without its service."""
         self._exchange = None
         self._refuse(RefusedRequestError(status, reason))
-
-    def finished(self) -> None:
-        """The response has been written whole."""
-        self._exchange = None
-        self._complete()
 
     def broken(self, reason: str) -> None:
         """The response stops short: cut the connection, so that the client can tell."""
@@ -284,24 +221,22 @@ class ClientConnection:
             self._request(head)
 
     def _request(self, head: RequestHead) -> None:
-        record = self._begin(head)
+        call = self._begin(head)
         self._close_after = not head.keep_alive
         decoder = body_decoder(head.length)
         self._decoder = None if decoder.done else decoder
         try:
-            admitted, cluster = self.side.judge(head, record)
+            exchange = call.admit(head, self)
         except RefusedRequestError as refusal:
             self._refuse(refusal)
             return
-        registry = self._registry
-        exchange = Exchange(self, cluster, head, admitted, record, registry.metrics, registry.random)
         self._exchange = exchange
         if decoder.done:
             self._wait(_Waiting.RESPONSE, None)
             exchange.body_ended()
             exchange.start()
             return
-        self._wait(_Waiting.BODY, registry.guards.body_idle_timeout_ms)
+        self._wait(_Waiting.BODY, self._registry.guards.body_idle_timeout_ms)
         if head.expects_continue and not self._buffer and self._stream is not None:
             self._stream.write(_CONTINUE)
         data, self._buffer = self._buffer, b""
@@ -332,47 +267,50 @@ class ClientConnection:
         if payload:
             exchange.body(payload)
         if decoder.done:
-            exchange.body_ended()
+            exchange.body_ended(tuple(decoder.trailers))
 
-    def _begin(self, head: RequestHead | None) -> AccessRecord:
-        record = self.side.new_record()
-        self._record = record
-        self._began = time.monotonic()
-        self._head_only = False
+    def _begin(self, head: RequestHead | None) -> Call:
+        self._call = call = Call(self._registry, self.side, head)
+        self._head_only = head is not None and head.method == "HEAD"
         self._responding = False
+        self._held = b""
         if head is None:
             self._close_after = True
-        else:
-            self._head_only = head.method == "HEAD"
-            record.method = head.method
-            record.original_path = head.path
-        return record
+        return call
+
+    def _send(self, data: bytes) -> bool:
+        stream = self._stream
+        if stream is None:
+            return True
+        self._responding = True
+        stream.write(data)
+        if stream.congested:
+            self._wait(_Waiting.CLIENT_TO_READ, self._registry.guards.body_idle_timeout_ms)
+            return False
+        return True
+
+    def _closing(self) -> bool:
+        """Whether this response is the connection's last."""
+        if self._decoder is not None or self._half_closed or self._registry.draining:
+            self._close_after = True
+        return self._close_after
 
     def _refuse(self, refusal: RefusedRequestError) -> None:
         """Answer a request in the proxy's own words; what cannot be read on from here closes."""
-        record, metrics = self._record, self._registry.metrics
-        if record is not None:
-            record.status = refusal.status
-            record.reason = refusal.reason
-            if isinstance(refusal, DeniedError):
-                metrics.denied.add((record.direction, record.service, record.rule))
-            elif isinstance(refusal, RateLimitedError):
-                metrics.limited.add((record.service, refusal.limit))
-        malformed = refusal.status in (400, 405, 408, 417, 426, 431, 505)
-        if malformed:
-            metrics.malformed.add((self.side.direction, str(refusal.status)))
+        if self._call is None:
+            self.close()
+            return
+        head, text = self._call.refusal(refusal, to_head=self._head_only)
+        if malformed(refusal):
             self._close_after = True
-        close = self.closing()
-        answer = refusal_bytes(refusal.status, refusal.text, head_only=self._head_only, close=close)
-        if record is not None:
-            record.response_bytes = 0 if self._head_only else len(refusal.text)
+        answer = response_head_bytes(head, to_head=self._head_only, close=self._closing()) + text
         if self._stream is not None:
             self._stream.write(answer)
         self._complete()
 
     def _complete(self) -> None:
         """A response has been written: log it, and close or go on to the next request."""
-        self._finish_record()
+        self._finish_call()
         stream = self._stream
         if stream is None:
             return
@@ -408,26 +346,14 @@ class ClientConnection:
                 self._serve()
 
     def _end_exchange(self) -> None:
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            exchange.client_gone()
+        self._exchange = None
+        if self._call is not None:
+            self._call.end_exchange()
 
-    def _finish_record(self) -> None:
-        record, self._record = self._record, None
-        if record is None:
-            return
-        duration = time.monotonic() - self._began
-        metrics = self._registry.metrics
-        metrics.requests.add((record.direction, record.service, record.route, record.rule, str(record.status)))
-        metrics.duration.observe((record.direction, record.service), duration)
-        self._registry.log(record, time.time(), duration)
-
-    def _refuse_connection(self, kind: str, reason: str) -> None:
-        self._registry.metrics.refused_connections.add((self.side.direction, kind))
-        record = self.side.new_record()
-        record.reason = f"connection refused: {reason}"
-        self._registry.log(record, time.time(), 0.0)
-        self.close()
+    def _finish_call(self, reason: str = "") -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            call.finish(reason)
 
     def _wait(self, what: _Waiting, milliseconds: int | None) -> None:
         self._waiting = what

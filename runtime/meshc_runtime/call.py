@@ -1,0 +1,155 @@
+"""One request as the proxy keeps account of it, in whatever protocol: from its head to its line in the access log."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from meshc_runtime.access_log import AccessRecord
+from meshc_runtime.exchange import Client, Exchange
+from meshc_runtime.judge import Admitted, DeniedError, RateLimitedError, RefusedRequestError
+from meshc_runtime.loop import Loop
+from meshc_runtime.message import RequestHead, ResponseHead
+from meshc_runtime.metrics import ProxyMetrics
+from meshc_runtime.refusal import refusal_response
+from meshc_runtime.snapshot import ConnectionGuards
+from meshc_runtime.stream import Stream
+from meshc_runtime.upstream import UpstreamCluster
+
+_MALFORMED = frozenset({400, 405, 408, 417, 426, 431, 505})
+
+
+class Side(Protocol):
+    """What a connection's requests are judged by: the inbound or the outbound half of the policy."""
+
+    direction: str
+
+    def greet(self, stream: Stream) -> None:
+        """See who connected.
+
+        Raises:
+            RefusedConnectionError: nobody that may send requests.
+        """
+
+    def new_record(self) -> AccessRecord:
+        """The record of a request that has just begun."""
+
+    def judge(self, head: RequestHead, record: AccessRecord) -> tuple[Admitted, UpstreamCluster]:
+        """Judge a request.
+
+        Raises:
+            RefusedRequestError: it is answered by the proxy itself.
+        """
+
+
+class ClientConnection(Protocol):
+    """A client's connection, as the proxy sees it."""
+
+    side: Side
+    deadline: float | None
+
+    def timed_out(self) -> None:
+        """The deadline has passed."""
+
+    def drain(self) -> None:
+        """Take no more requests, and close when none runs."""
+
+    def close(self) -> None:
+        """Close now."""
+
+    def give_up(self, reason: str) -> None:
+        """Cut the connection; running requests are logged with the reason."""
+
+
+class ClientRegistry(Protocol):
+    """The proxy, as its client connections see it."""
+
+    loop: Loop
+    metrics: ProxyMetrics
+    guards: ConnectionGuards
+    draining: bool
+
+    def random(self) -> float:
+        """A number in [0, 1)."""
+
+    def log(self, record: AccessRecord, ended: float, duration: float) -> None:
+        """Write a request's line to the access log."""
+
+    def replaced(self, before: ClientConnection, after: ClientConnection) -> None:
+        """A connection has found out what is spoken on it."""
+
+    def closed(self, connection: ClientConnection) -> None:
+        """Forget a connection."""
+
+
+class Call:
+    """The account of one request: its record, its exchange while one runs, and its end."""
+
+    __slots__ = ("_began", "_registry", "_side", "exchange", "grpc", "record")
+
+    def __init__(self, registry: ClientRegistry, side: Side, head: RequestHead | None) -> None:
+        self.record = side.new_record()
+        self.exchange: Exchange | None = None
+        self.grpc = head is not None and head.grpc
+        self._registry = registry
+        self._side = side
+        self._began = time.monotonic()
+        if head is not None:
+            self.record.method = head.method
+            self.record.original_path = head.path
+
+    def admit(self, head: RequestHead, client: Client) -> Exchange:
+        """Judge the request, and make its exchange.
+
+        Raises:
+            RefusedRequestError: it is answered by the proxy itself.
+        """
+        admitted, cluster = self._side.judge(head, self.record)
+        registry = self._registry
+        self.exchange = Exchange(client, cluster, admitted, self.record, registry.metrics, registry.random)
+        return self.exchange
+
+    def refusal(self, refusal: RefusedRequestError, *, to_head: bool) -> tuple[ResponseHead, bytes]:
+        """The response to a request that the proxy answers itself, which is counted."""
+        record, metrics = self.record, self._registry.metrics
+        head, text = refusal_response(refusal.status, refusal.text, grpc=self.grpc)
+        record.status = head.status
+        record.reason = refusal.reason
+        record.response_bytes = 0 if to_head else len(text)
+        if isinstance(refusal, DeniedError):
+            metrics.denied.add((record.direction, record.service, record.rule))
+        elif isinstance(refusal, RateLimitedError):
+            metrics.limited.add((record.service, refusal.limit))
+        if malformed(refusal):
+            metrics.malformed.add((self._side.direction, str(refusal.status)))
+        return head, b"" if to_head else text
+
+    def end_exchange(self) -> None:
+        """Whatever is under way is of no use to anybody."""
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.client_gone()
+
+    def finish(self, reason: str = "") -> None:
+        """Count the request and write its line, with a reason unless it has one."""
+        self.end_exchange()
+        record, metrics = self.record, self._registry.metrics
+        if reason and not record.reason:
+            record.reason = reason
+        duration = time.monotonic() - self._began
+        metrics.requests.add((record.direction, record.service, record.route, record.rule, str(record.status)))
+        metrics.duration.observe((record.direction, record.service), duration)
+        self._registry.log(record, time.time(), duration)
+
+
+def malformed(refusal: RefusedRequestError) -> bool:
+    """Whether a request was refused before it was understood: nothing after it can be read on HTTP/1.1."""
+    return refusal.status in _MALFORMED
+
+
+def refuse_connection(registry: ClientRegistry, side: Side, kind: str, reason: str) -> None:
+    """Count and log a connection that may send no requests."""
+    registry.metrics.refused_connections.add((side.direction, kind))
+    record = side.new_record()
+    record.reason = f"connection refused: {reason}"
+    registry.log(record, time.time(), 0.0)

@@ -1,0 +1,32 @@
+"""One address of a cluster: what is connected to it, and how many requests it runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meshc_runtime.upstream_http1 import Http1Upstream
+    from meshc_runtime.upstream_http2 import Http2Upstream
+
+
+class Endpoint:
+    """An address with its connections: idle ones of HTTP/1.1, and shared ones of HTTP/2.
+
+    It is `failing` from a connection that could not be made to the next one that could.
+    """
+
+    __slots__ = ("active", "address", "failing", "idle", "present", "shared")
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self.address = address
+        self.idle: list[Http1Upstream] = []
+        self.shared: list[Http2Upstream] = []
+        self.active = 0
+        self.failing = False
+        self.present = True
+
+    @property
+    def text(self) -> str:
+        """The address as `host:port`."""
+        host, port = self.address
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,49 @@
+"""Responses of the proxy's own: the status and a word about it, in the form that the caller reads.
+
+A gRPC call is answered by a response without body whose headers have the outcome (gRPC over HTTP/2, "Trailers-Only").
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from meshc_runtime.message import Fields, ResponseHead
+
+_TEXTS: dict[int, bytes] = {
+    400: b"bad request\n",
+    403: b"forbidden\n",
+    404: b"no such host\n",
+    405: b"method not allowed\n",
+    408: b"request timeout\n",
+    417: b"expectation failed\n",
+    426: b"HTTP/1.1 required\n",
+    429: b"too many requests\n",
+    431: b"request head too large\n",
+    502: b"bad gateway\n",
+    503: b"service unavailable\n",
+    504: b"gateway timeout\n",
+    505: b"HTTP version not supported\n",
+}
+_GRPC_STATUS = {400: 13, 401: 16, 403: 7, 404: 12, 429: 8, 502: 14, 503: 14, 504: 14}
+"""The status of gRPC for one of HTTP, as Envoy maps them, which tells of limits as exhausted; others are 2, unknown."""
+
+_PLAIN = (b"content-type", b"text/plain")
+
+
+def refusal_text(status: int) -> bytes:
+    """The body of a refusal."""
+    return _TEXTS[status]
+
+
+def refusal_response(status: int, text: bytes, *, grpc: bool) -> tuple[ResponseHead, bytes]:
+    """A whole response: its head and its body."""
+    if not grpc:
+        head = ResponseHead(status=status, fields=Fields(pairs=(_PLAIN,)), length=len(text), declared_length=len(text))
+        return head, text
+    message = quote(text.strip(), safe=" !\"#$&'()*+,/:;<=>?@[\\]^`{|}~").encode("ascii")
+    pairs = (
+        (b"content-type", b"application/grpc"),
+        (b"grpc-status", b"%d" % _GRPC_STATUS.get(status, 2)),
+        (b"grpc-message", message),
+    )
+    return ResponseHead(status=200, fields=Fields(pairs=pairs), length=0, declared_length=None), b""
