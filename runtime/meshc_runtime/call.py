@@ -7,7 +7,7 @@ from typing import Protocol
 
 from meshc_runtime.access_log import AccessRecord
 from meshc_runtime.exchange import Client, Exchange
-from meshc_runtime.judge import Admitted, DeniedError, RateLimitedError, RefusedRequestError
+from meshc_runtime.judge import Admitted, DeadlineError, DeniedError, RateLimitedError, RefusedRequestError
 from meshc_runtime.loop import Loop
 from meshc_runtime.message import RequestHead, ResponseHead
 from meshc_runtime.metrics import ProxyMetrics
@@ -112,7 +112,9 @@ class Call:
     def refusal(self, refusal: RefusedRequestError, *, to_head: bool) -> tuple[ResponseHead, bytes]:
         """The response to a request that the proxy answers itself, which is counted."""
         record, metrics = self.record, self._registry.metrics
-        head, text = refusal_response(refusal.status, refusal.text, grpc=self.grpc)
+        head, text = refusal_response(
+            refusal.status, refusal.text, grpc=self.grpc, late=isinstance(refusal, DeadlineError)
+        )
         record.status = head.status
         record.reason = refusal.reason
         record.response_bytes = 0 if to_head else len(text)

@@ -7,7 +7,7 @@ from enum import Enum
 from meshc_runtime.call import Call, ClientRegistry, Side, malformed
 from meshc_runtime.exchange import Exchange
 from meshc_runtime.hpack import Field
-from meshc_runtime.http1_body import BodyDecoder, body_decoder, encode_chunk, last_chunk
+from meshc_runtime.http1_body import BodyDecoder, TunnelBody, body_decoder, encode_chunk, last_chunk
 from meshc_runtime.http1_head import find_head_end, parse_request_head, response_head_bytes
 from meshc_runtime.judge import RefusedRequestError, refused_by_parser
 from meshc_runtime.message import CHUNKED, UNTIL_CLOSE, HttpError, RequestHead, ResponseHead
@@ -51,6 +51,7 @@ class Http1Client:
         self._responding = False
         self._held = b""
         self._chunked = False
+        self._tunnels = False
         self._close_after = False
         self._half_closed = False
         self._wait(_Waiting.REQUEST, registry.guards.idle_timeout_ms)
@@ -74,7 +75,11 @@ class Http1Client:
     def ended(self, _clean: bool, /) -> None:
         """The client sends no more; a request that is whole still gets its answer."""
         self._half_closed = True
-        if self._exchange is not None and self._decoder is not None:
+        if isinstance(self._decoder, TunnelBody):
+            self._end_exchange()
+            self._finish_call()
+            self.close()
+        elif self._exchange is not None and self._decoder is not None:
             self.give_up("client closed before the request was whole")
         elif self._exchange is None and (self._stream is None or self._stream.sent):
             self.close()
@@ -145,7 +150,8 @@ class Http1Client:
 
     def send_head(self, head: ResponseHead) -> None:
         """Keep the head until there is something to send with it."""
-        self._chunked = head.length in (CHUNKED, UNTIL_CLOSE)
+        self._tunnels = head.upgrade is not None
+        self._chunked = not self._tunnels and head.length in (CHUNKED, UNTIL_CLOSE)
         self._held = response_head_bytes(head, to_head=self._head_only, close=self._closing())
 
     def send_body(self, payload: bytes) -> bool:
@@ -170,11 +176,13 @@ class Http1Client:
         if self._held:
             held, self._held = self._held, b""
             self._send(held)
+        if self._tunnels and self._decoder is None:
+            self._open_tunnel()
 
-    def answer(self, status: int, reason: str) -> None:
+    def answer(self, refusal: RefusedRequestError) -> None:
         """Answer an admitted request without its service."""
         self._exchange = None
-        self._refuse(RefusedRequestError(status, reason))
+        self._refuse(refusal)
 
     def broken(self, reason: str) -> None:
         """The response stops short: cut the connection, so that the client can tell."""
@@ -185,13 +193,15 @@ class Http1Client:
         """Read no more of the body for now; the pause is not the client's fault."""
         if self._stream is not None and self._decoder is not None:
             self._stream.pause()
-            self._wait(_Waiting.RESPONSE, None)
+            if not self._tunnels:
+                self._wait(_Waiting.RESPONSE, None)
 
     def go_on(self) -> None:
         """Read the body again."""
         if self._stream is not None and self._decoder is not None:
             self._stream.resume()
-            self._wait(_Waiting.BODY, self._registry.guards.body_idle_timeout_ms)
+            if not self._tunnels:
+                self._wait(_Waiting.BODY, self._registry.guards.body_idle_timeout_ms)
 
     # One request after another.
 
@@ -231,6 +241,11 @@ class Http1Client:
             self._refuse(refusal)
             return
         self._exchange = exchange
+        if head.upgrade is not None:
+            # What the client says in the other protocol waits until the service has agreed to it.
+            self._wait(_Waiting.RESPONSE, None)
+            exchange.start()
+            return
         if decoder.done:
             self._wait(_Waiting.RESPONSE, None)
             exchange.body_ended()
@@ -269,11 +284,22 @@ class Http1Client:
         if decoder.done:
             exchange.body_ended(tuple(decoder.trailers))
 
+    def _open_tunnel(self) -> None:
+        """From here on the connection is the two ends' own."""
+        self._decoder = TunnelBody()
+        self._close_after = True
+        data, self._buffer = self._buffer, b""
+        if self._stream is not None:
+            self._stream.resume()
+        if data:
+            self._take_body(data)
+
     def _begin(self, head: RequestHead | None) -> Call:
         self._call = call = Call(self._registry, self.side, head)
         self._head_only = head is not None and head.method == "HEAD"
         self._responding = False
         self._held = b""
+        self._tunnels = False
         if head is None:
             self._close_after = True
         return call

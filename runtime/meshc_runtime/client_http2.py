@@ -373,10 +373,10 @@ class Http2ClientCall:
             self._responding = True
             self._connection.send_headers(self._stream, response_fields(head), end=False)
 
-    def answer(self, status: int, reason: str) -> None:
+    def answer(self, refusal: RefusedRequestError) -> None:
         """Answer an admitted request without its service."""
         self._exchange = None
-        self._refuse(RefusedRequestError(status, reason))
+        self._refuse(refusal)
         self._client.schedule()
 
     def broken(self, reason: str) -> None:

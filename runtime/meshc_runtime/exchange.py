@@ -7,7 +7,7 @@ from typing import Protocol
 
 from meshc_runtime.access_log import AccessRecord
 from meshc_runtime.hpack import Field
-from meshc_runtime.judge import Admitted
+from meshc_runtime.judge import Admitted, DeadlineError, RefusedRequestError
 from meshc_runtime.loop import Timer
 from meshc_runtime.message import ResponseHead
 from meshc_runtime.metrics import ProxyMetrics
@@ -33,7 +33,7 @@ class Client(Protocol):
     def flush(self) -> None:
         """Nothing more is at hand for now."""
 
-    def answer(self, status: int, reason: str) -> None:
+    def answer(self, refusal: RefusedRequestError) -> None:
         """Answer in the proxy's own words; the exchange is over."""
 
     def broken(self, reason: str) -> None:
@@ -62,6 +62,7 @@ class Exchange:
         self._cluster = cluster
         self._request = admitted.request
         self._timeout = admitted.timeout
+        self._deadline = admitted.deadline
         self._retry = admitted.retry
         self._record = record
         self._metrics = metrics
@@ -79,12 +80,15 @@ class Exchange:
         self._started = False
         self._over = False
         self._total_timer: Timer | None = None
+        self._deadline_timer: Timer | None = None
         self._try_timer: Timer | None = None
 
     def start(self) -> None:
         """Begin the first try."""
         self._started = True
         self._cluster.budget.requests += 1
+        if self._deadline is not None:
+            self._deadline_timer = self._cluster.loop.call_later(self._deadline, self._deadline_passed, self)
         self._try()
 
     def body(self, payload: bytes) -> None:
@@ -162,7 +166,7 @@ class Exchange:
             self._client.broken(f"{failure.value} after the response began: {reason}")
         elif not (self._retry and self._retry.retries_failure(failure) and self._try_again(self._retry)):
             self._end()
-            self._client.answer(failure.status, f"{failure.value}: {reason}")
+            self._client.answer(RefusedRequestError(failure.status, f"{failure.value}: {reason}"))
 
     def upstream_head(self, head: ResponseHead) -> None:
         """A response begins: try again, or pass it on."""
@@ -253,12 +257,18 @@ class Exchange:
         self.upstream_failed(TryFailure.PER_TRY_TIMEOUT, "no response in time")
 
     def _total_timed_out(self) -> None:
+        self._out_of_time("timeout", RefusedRequestError(504, "timeout"))
+
+    def _deadline_passed(self) -> None:
+        self._out_of_time("deadline of the caller", DeadlineError())
+
+    def _out_of_time(self, reason: str, refusal: RefusedRequestError) -> None:
         responded = self._responded
         self._end()
         if responded:
-            self._client.broken("timeout after the response began")
+            self._client.broken(f"{reason} after the response began")
         else:
-            self._client.answer(504, "timeout")
+            self._client.answer(refusal)
 
     def _cancel_try_timer(self) -> None:
         if self._try_timer is not None:
@@ -278,9 +288,10 @@ class Exchange:
             self._cluster.budget.requests -= 1
         self._stop_retrying()
         self._cancel_try_timer()
-        if self._total_timer is not None:
-            self._total_timer.cancel()
-            self._total_timer = None
+        for timer in (self._total_timer, self._deadline_timer):
+            if timer is not None:
+                timer.cancel()
+        self._total_timer = self._deadline_timer = None
         call, self._call = self._call, None
         if call is not None:
             call.abort()

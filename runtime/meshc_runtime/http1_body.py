@@ -165,7 +165,23 @@ class ChunkedBody:
                 self.trailers.append((name.lower(), value.strip(b" \t")))
 
 
-BodyDecoder = LengthBody | ChunkedBody | CloseBody
+class TunnelBody:
+    """What a client sends when the connection no longer speaks HTTP: it has no end of its own."""
+
+    __slots__ = ()
+    done = False
+    trailers: Sequence[Field] = ()
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes]:
+        """All of it is payload."""
+        return data, b""
+
+    def end(self) -> bool:
+        """It ends with the connection."""
+        return True
+
+
+BodyDecoder = LengthBody | ChunkedBody | CloseBody | TunnelBody
 
 
 def body_decoder(length: int) -> BodyDecoder:

@@ -141,7 +141,9 @@ def _read_response_head(head: bytes, to_head: bool) -> ResponseHead:
     if fields.chunked and (fields.length is not None or minor == b"0"):
         raise HttpError(502, "response: ambiguous framing")
     declared = fields.length
-    if status < 200 or status in (204, 304) or to_head:
+    if status == 101:
+        declared, length = None, UNTIL_CLOSE
+    elif status < 200 or status in (204, 304) or to_head:
         if status < 200 or status == 204:
             declared = None
         length = 0
@@ -154,6 +156,7 @@ def _read_response_head(head: bytes, to_head: bool) -> ResponseHead:
     return ResponseHead(
         status=status,
         reason=match[3],
+        upgrade=fields.asked_upgrade() if status == 101 else None,
         fields=Fields(lines=fields.kept()),
         length=length,
         declared_length=declared,
@@ -289,7 +292,10 @@ def response_head_bytes(head: ResponseHead, *, to_head: bool, close: bool) -> by
     if reason is None:
         reason = _PHRASES.get(head.status, b"")
     lines = [b"HTTP/1.1 %d %b" % (head.status, reason), *head.fields.lines]
-    if head.length in (CHUNKED, UNTIL_CLOSE):
+    if head.upgrade is not None:
+        lines.append(b"connection: upgrade\r\nupgrade: " + head.upgrade.encode("latin-1"))
+        close = False
+    elif head.length in (CHUNKED, UNTIL_CLOSE):
         lines.append(b"transfer-encoding: chunked")
     elif head.declared_length is not None:
         lines.append(b"content-length: %d" % head.declared_length)

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from meshc_runtime.access_log import AccessRecord
 from meshc_runtime.condition import Headers
-from meshc_runtime.message import HttpError, OutgoingRequest, RequestHead, check_host
+from meshc_runtime.message import HttpError, OutgoingRequest, RequestHead, check_host, grpc_timeout
 from meshc_runtime.path import RefusedPathError, canonical_path
 from meshc_runtime.policy import CARRIED, InboundPolicy, OutboundPolicy, Policy
 from meshc_runtime.refusal import refusal_text
 from meshc_runtime.retry import RetryPolicy
 from meshc_runtime.route import UnknownHost
+from meshc_runtime.snapshot import Protocol
 
 _NO_HEADERS: Headers = {}
 
@@ -38,6 +39,13 @@ class RefusedConnectionError(Exception):
         self.kind = kind
 
 
+class DeadlineError(RefusedRequestError):
+    """A call of gRPC that took longer than its caller waits."""
+
+    def __init__(self) -> None:
+        super().__init__(504, "deadline of the caller")
+
+
 class DeniedError(RefusedRequestError):
     """A request that authorisation refuses, by a rule or because no rule allows it."""
 
@@ -52,12 +60,16 @@ class RateLimitedError(RefusedRequestError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """A request that may go on: what to send, where to, and how to try it."""
+    """A request that may go on: what to send, where to, and how to try it; times are seconds.
+
+    `timeout` begins at the end of the request, `deadline` at its beginning.
+    """
 
     request: OutgoingRequest
     cluster: str
     timeout: float | None
     retry: RetryPolicy | None
+    deadline: float | None = None
 
 
 def judge_inbound(
@@ -68,7 +80,7 @@ def judge_inbound(
     Raises:
         RefusedRequestError: 400, 403, 405 or 429.
     """
-    path = _understand(head, record)
+    path = _understand(head, record, policy.port.protocol)
     headers = head.headers() if policy.uses_headers else _NO_HEADERS
     decision = policy.authorizer.decide(caller, head.method, path, headers)
     record.rule = decision.rule or ""
@@ -95,7 +107,7 @@ def judge_outbound(policy: Policy, head: RequestHead, random: Callable[[], float
     if isinstance(found, OutboundPolicy):
         record.service = found.service.name
         record.port = found.service.port
-    path = _understand(head, record)
+    path = _understand(head, record, found.service.protocol if isinstance(found, OutboundPolicy) else "http")
     if isinstance(found, UnknownHost):
         if found is UnknownHost.NOT_GRANTED:
             raise DeniedError(403, "no grant for this host")
@@ -119,12 +131,17 @@ def judge_outbound(policy: Policy, head: RequestHead, random: Callable[[], float
         raise RefusedRequestError(503, "no route")
     record.route = route.id
     record.cluster = route.split.choose(random)
+    deadline = grpc_timeout(head.fields) if service.protocol == "grpc" else None
     return Admitted(
-        request=_outgoing(head, path, b""), cluster=record.cluster, timeout=route.timeout, retry=route.retry
+        request=_outgoing(head, path, b""),
+        cluster=record.cluster,
+        timeout=route.timeout,
+        retry=route.retry,
+        deadline=deadline,
     )
 
 
-def _understand(head: RequestHead, record: AccessRecord) -> str:
+def _understand(head: RequestHead, record: AccessRecord, protocol: Protocol) -> str:
     """The canonical path, once the request is one that this proxy carries."""
     try:
         path = canonical_path(head.path)
@@ -132,8 +149,16 @@ def _understand(head: RequestHead, record: AccessRecord) -> str:
         raise RefusedRequestError(400, str(error)) from None
     record.path = path
     if head.upgrade:
-        raise RefusedRequestError(403, "upgrade is not carried")
+        _check_upgrade(head, protocol)
     return path
+
+
+def _check_upgrade(head: RequestHead, protocol: Protocol) -> None:
+    """WebSockets are judged by the request that opens them; nothing else may take a connection over."""
+    if head.upgrade != "websocket" or protocol != "http":
+        raise RefusedRequestError(403, "upgrade is not carried")
+    if head.method != "GET" or head.length or head.declares_length:
+        raise RefusedRequestError(400, "an upgrade that is no bare GET")
 
 
 def _refuse_trace(head: RequestHead) -> None:

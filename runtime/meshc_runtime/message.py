@@ -33,6 +33,8 @@ _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _MAX_HOST_BYTES = 512
 _GRPC = b"application/grpc"
+_TIMEOUT = re.compile(rb"([0-9]{1,8})([HMSmun])")
+_UNITS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 
 
 class HttpError(Exception):
@@ -148,7 +150,7 @@ class ResponseHead:
     """A response head that passed every check; `length` may also be UNTIL_CLOSE.
 
     `declared_length` is a Content-Length to pass on though no body follows (HEAD, 304). `reason` is the phrase after
-    the status, which HTTP/2 has not.
+    the status, which HTTP/2 has not; `upgrade` the protocol that a 101 switches to.
     """
 
     status: int
@@ -157,6 +159,7 @@ class ResponseHead:
     declared_length: int | None
     keep_alive: bool = True
     reason: bytes | None = None
+    upgrade: str | None = None
 
     @property
     def grpc_status(self) -> bytes | None:
@@ -168,6 +171,13 @@ def is_grpc(fields: Fields) -> bool:
     """Whether a message is of gRPC, by its content type."""
     kind = fields.value_of(b"content-type")
     return kind is not None and kind.startswith(_GRPC) and kind[len(_GRPC) :][:1] in (b"", b"+")
+
+
+def grpc_timeout(fields: Fields) -> float | None:
+    """The seconds that a caller of gRPC waits at most; None where it does not say, or not in the form of gRPC."""
+    value = fields.value_of(b"grpc-timeout")
+    match = None if value is None else _TIMEOUT.fullmatch(value)
+    return None if match is None else int(match[1]) * _UNITS[match[2]]
 
 
 def read_length(value: bytes) -> int:

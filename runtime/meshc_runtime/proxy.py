@@ -139,6 +139,7 @@ class _Listener:
                 return
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # a tunnel may be silent for hours
             self._accepted(sock)
 
     def crashed(self, error: Exception) -> None:

@@ -27,6 +27,7 @@ _TEXTS: dict[int, bytes] = {
 _GRPC_STATUS = {400: 13, 401: 16, 403: 7, 404: 12, 429: 8, 502: 14, 503: 14, 504: 14}
 """The status of gRPC for one of HTTP, as Envoy maps them, which tells of limits as exhausted; others are 2, unknown."""
 
+_DEADLINE_EXCEEDED = 4
 _PLAIN = (b"content-type", b"text/plain")
 
 
@@ -35,15 +36,15 @@ def refusal_text(status: int) -> bytes:
     return _TEXTS[status]
 
 
-def refusal_response(status: int, text: bytes, *, grpc: bool) -> tuple[ResponseHead, bytes]:
-    """A whole response: its head and its body."""
+def refusal_response(status: int, text: bytes, *, grpc: bool, late: bool = False) -> tuple[ResponseHead, bytes]:
+    """A whole response: its head and its body. `late` if the caller's own deadline has passed."""
     if not grpc:
         head = ResponseHead(status=status, fields=Fields(pairs=(_PLAIN,)), length=len(text), declared_length=len(text))
         return head, text
     message = quote(text.strip(), safe=" !\"#$&'()*+,/:;<=>?@[\\]^`{|}~").encode("ascii")
     pairs = (
         (b"content-type", b"application/grpc"),
-        (b"grpc-status", b"%d" % _GRPC_STATUS.get(status, 2)),
+        (b"grpc-status", b"%d" % (_DEADLINE_EXCEEDED if late else _GRPC_STATUS.get(status, 2))),
         (b"grpc-message", message),
     )
     return ResponseHead(status=200, fields=Fields(pairs=pairs), length=0, declared_length=None), b""

@@ -42,12 +42,14 @@ class Http1Upstream(UpstreamLink):
         self._scanned = 0
         self._interim = 0
         self._request_complete = False
+        self._upgrade: str | None = None
 
     # What a request asks of it.
 
     def send_request(self, request: OutgoingRequest, payload: bytes, trailers: tuple[Field, ...] | None) -> bool:
         """Send the head and what there is of the body at once."""
         self._chunked = request.length == CHUNKED
+        self._upgrade = request.upgrade
         data = request_head_bytes(request)
         if payload:
             data += encode_chunk(payload) if self._chunked else payload
@@ -152,7 +154,8 @@ class Http1Upstream(UpstreamLink):
                 return
             head = parse_response_head(self._buffer[:end], self._method)
             data, self._buffer, self._scanned = self._buffer[end:], b"", 0
-            if head.status < 200:
+            switches = head.status == 101 and head.upgrade is not None and head.upgrade == self._upgrade
+            if head.status < 200 and not switches:
                 self._interim += 1
                 if head.status == 101 or self._interim > _MAX_INTERIM:
                     raise HttpError(502, "unexpected interim response")

@@ -93,6 +93,9 @@ RPCS = [
     (_rpc("Look", script="reset"), Outcome(status=200, grpc="14", tries=3)),
     (_rpc("Look", script="503"), Outcome(status=503, grpc="0", tries=1)),
     (_rpc("Look", script="stall"), Outcome(status=200, grpc="14", tries=1)),
+    (_rpc("Look", ("grpc-timeout", "300m"), script="stall"), Outcome(status=200, grpc="4", tries=1)),
+    (_rpc("Look", ("grpc-timeout", "soon"), script="stall"), Outcome(status=200, grpc="14", tries=1)),
+    (_rpc("Look", ("grpc-timeout", "9S")), Outcome(status=200, grpc="0", tries=1)),
     (_rpc("Look%2fx"), Outcome(status=200, grpc="13")),
 ]
 

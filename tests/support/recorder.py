@@ -3,7 +3,8 @@
 A request is recorded under its `x-agreement-id`. `x-agreement-do` is a script with one word for each try, the last of
 which repeats: `NNN` answers that status, `gate-NAME-NNN` does so once the gate is opened, `late` answers 200 after
 `LATE` seconds, `stall` holds the request until it is released, `close` ends the connection without an answer, `reset`
-ends it by RST, `garbage` answers something that is not HTTP.
+ends it by RST, `garbage` answers something that is not HTTP, `switch` takes up the protocol asked for and sends
+back what comes.
 
 A connection that begins with the preface of HTTP/2 is spoken to so. There `grpc-N` answers a call of gRPC with that
 status and nothing else, `refused` refuses the stream, `reset` resets it, and a body is sent back, with trailers if it
@@ -211,6 +212,13 @@ class Recorder:
         if action.startswith("gate-"):
             _, gate, action = action.split("-")
             self._release_of(f"gate {gate}").wait(_LONGEST_STALL)
+        if action == "switch":
+            kind = fields.get("upgrade", "nothing")
+            connection.sendall(f"HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: {kind}\r\n\r\n".encode())
+            while piece := bytes(buffer) or connection.recv(65536):
+                buffer.clear()
+                connection.sendall(piece)
+            return False
         if action == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return False

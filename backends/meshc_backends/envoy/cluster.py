@@ -67,7 +67,7 @@ def cluster(
 
 
 def _http_options(idle: str, *, http2: bool) -> Message:
-    version: Message = {"http2_protocol_options": {}} if http2 else {"http_protocol_options": {}}
+    version: Message = {"http2_protocol_options": {}} if http2 else {"http_protocol_options": {"enable_trailers": True}}
     return typed(_HTTP_OPTIONS, common_http_protocol_options={"idle_timeout": idle}, explicit_http_config=version)
 
 

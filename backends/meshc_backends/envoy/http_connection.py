@@ -13,6 +13,8 @@ from meshc_backends.envoy.message import Message, typed
 
 _HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
+WEBSOCKET = "websocket"
+
 HEADER_KIB = 60
 """The greatest head of a request; above it the answer is 431."""
 
@@ -57,12 +59,14 @@ def http_connection(
     *,
     peers_identified: bool,
     peers_trusted: bool,
+    websockets: bool,
     header_names: frozenset[str] = frozenset(),
 ) -> Message:
     """Return the connection manager of a listener.
 
     `peers_identified` if peers bear certificates, of which `x-forwarded-client-cert` then tells. `peers_trusted` if the
-    request id and the forwarding addresses that they send may stand. `header_names` are those that rules look at.
+    request id and the forwarding addresses that they send may stand. `websockets` may be opened if the request that
+    opens them is allowed. `header_names` are those that rules look at.
     """
     return {
         "name": "http",
@@ -92,7 +96,8 @@ def http_connection(
                 "max_headers_count": 100,
                 "headers_with_underscores_action": underscores_action(header_names),
             },
-            http_protocol_options={"accept_http_10": False},
+            http_protocol_options={"accept_http_10": False, "enable_trailers": True},
+            **({"upgrade_configs": [{"upgrade_type": WEBSOCKET}]} if websockets else {}),
             http2_protocol_options={
                 "max_concurrent_streams": 100,
                 "initial_stream_window_size": 65536,

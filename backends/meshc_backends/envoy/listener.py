@@ -20,6 +20,7 @@ from meshc_backends.measured import inbound_stat_prefix
 from meshc_backends.placement import Address, server_name
 from meshc_compiler.ir.mesh import INGRESS
 from meshc_compiler.ir.slice import InboundPort, WorkloadSlice
+from meshc_compiler.ir.workload import Protocol
 
 HANDSHAKE_TIMEOUT = "10s"
 """How long a peer may take to say who it is."""
@@ -76,6 +77,7 @@ def _inbound_http(inbound: InboundPort, trust_domain: str) -> Message:
         inbound_access_log(inbound.service, inbound.port),
         peers_identified=True,
         peers_trusted=True,
+        websockets=inbound.port.protocol is Protocol.HTTP,
         header_names=looked_at | limited,
     )
 
@@ -107,6 +109,7 @@ def outbound_listener(slice_: WorkloadSlice, address: Address, virtual_hosts: It
         outbound_access_log(slice_.workload),
         peers_identified=False,
         peers_trusted=slice_.workload.name != INGRESS,
+        websockets=True,
         header_names=looked_at,
     )
     return {"name": "outbound", "address": socket_address(address), "filter_chains": [{"filters": [connection]}]}

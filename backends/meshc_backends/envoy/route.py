@@ -12,6 +12,7 @@ from typing import assert_never
 from meshc_backends.envoy import names
 from meshc_backends.envoy.cluster_terms import cluster_terms
 from meshc_backends.envoy.header_match import ROUTES_AT_MOST, TooWideError
+from meshc_backends.envoy.http_connection import WEBSOCKET
 from meshc_backends.envoy.http_filters import ALLOW, DENY
 from meshc_backends.envoy.message import Message, duration
 from meshc_backends.envoy.mirror import mirror_policies, mirror_sets, narrowed
@@ -24,6 +25,7 @@ from meshc_compiler.ir.policy import Effect
 from meshc_compiler.ir.route import REDIRECT_STATUS, Answer, Redirect, Respond, RouteRule
 from meshc_compiler.ir.setting import HashKey, HashKeyKind, Settings
 from meshc_compiler.ir.slice import OutboundRule, OutboundService
+from meshc_compiler.ir.workload import Protocol
 from meshc_lang.source import Span
 
 EVERYTHING = RequestMatch()
@@ -116,7 +118,20 @@ def _service_action(callee: OutboundService, rule: OutboundRule) -> Message:
         where: Message = {"cluster": shares[0][0]}
     else:
         where = {"weighted_clusters": {"clusters": [{"name": name, "weight": weight} for name, weight in shares]}}
-    return {**where, **call_settings(rule.settings)}
+    return {**where, **call_settings(rule.settings), **protocol_fields(callee.port.protocol)}
+
+
+def protocol_fields(protocol: Protocol) -> Message:
+    """Return the fields of a `RouteAction` that follow from what a port speaks.
+
+    A WebSocket is opened by HTTP/1.1 alone. A caller of gRPC says how long it waits; the call is given up then.
+    """
+    fields: Message = {}
+    if protocol is not Protocol.HTTP:
+        fields["upgrade_configs"] = [{"upgrade_type": WEBSOCKET, "enabled": False}]
+    if protocol is Protocol.GRPC:
+        fields["max_stream_duration"] = {"grpc_timeout_header_max": "0s"}
+    return fields
 
 
 def call_settings(settings: Settings) -> Message:

@@ -11,7 +11,14 @@ from meshc_backends.envoy.http_filters import ALLOW, DENY, LIMIT, switched_off
 from meshc_backends.envoy.message import Message
 from meshc_backends.envoy.path_match import quote
 from meshc_backends.envoy.rbac import rbac_per_route
-from meshc_backends.envoy.route import OTHERWISE, answer, application_route, call_settings, service_routes
+from meshc_backends.envoy.route import (
+    OTHERWISE,
+    answer,
+    application_route,
+    call_settings,
+    protocol_fields,
+    service_routes,
+)
 from meshc_backends.envoy.spelling import refused_spellings
 from meshc_backends.placement import host_names
 from meshc_compiler.ir.caller import includes
@@ -116,6 +123,7 @@ def external_host(callee: OutboundExternal, host: str, caller: SpiffeId, *, bare
                     "cluster": names.external_cluster(external, host),
                     "host_rewrite_literal": host if standard else f"{host}:{external.port.number}",
                     **call_settings(callee.settings),
+                    **protocol_fields(external.port.protocol),
                 },
             },
         ],
