@@ -66,9 +66,9 @@ ENVOY = TargetTerms(
 SIDECAR = TargetTerms(
     name="sidecar",
     escapes=Escapes.UPPER,
-    protocols=frozenset({Protocol.HTTP}),
-    protocols_outside=frozenset({Protocol.HTTP}),
-    protocols_offered=(),
+    protocols=HTTP,
+    protocols_outside=HTTP,
+    protocols_offered=("h2", "http/1.1"),
     # CONNECT does not get as far as any rule: it is answered with 405 while its head is read.
     never_forwarded=frozenset({"TRACE"}),
     hears_plaintext=False,
@@ -80,7 +80,6 @@ SIDECAR = TargetTerms(
     pause_ns=(25_000_000, 250_000_000),
     least_pause_ns=1_000_000,
     retry_budget_minimum=3,
-    names_protocols=False,
     rewrites_host=False,
     refuses_underscores=False,
 )

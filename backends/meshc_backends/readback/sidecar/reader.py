@@ -44,9 +44,14 @@ _MILLIONTHS_OF_PERCENT = 10_000
 _TO_APPLICATION_NS = 5_000_000_000
 """What connects to the workload itself in 5 s or not at all."""
 
-_HTTP = "http"
-_NOT_CARRIED = frozenset({"http2", "grpc", "tcp", "tls"})
+_SPOKEN = {"http": "http1", "http2": "http2", "grpc": "http2"}
+"""What the proxy speaks to the workload itself on a port of each protocol."""
+_NOT_CARRIED = frozenset({"tcp", "tls"})
 """Protocols that the proxy knows and does not carry: connections are closed, requests answered with 503."""
+
+_OFFERED = ("h2", "http/1.1")
+_NAMED: dict[str, tuple[str, ...]] = {"http/1.1": ("http/1.1",), "h2": ("h2",), "bytes": ()}
+"""What the proxy says by TLS that it is going to speak (RFC 7301)."""
 
 _TRACE = MethodIn(frozenset({"TRACE"}))
 _WHOLE = Fraction(1)
@@ -74,7 +79,8 @@ _RETRY = frozenset(
         "per_try_timeout_ms",
     }
 )  # fmt: skip
-_CLUSTER = frozenset({"name", "endpoints", "transport", "connect_timeout_ms"})
+_CLUSTER = frozenset({"name", "endpoints", "transport", "speaks", "connect_timeout_ms"})
+_SPEAKS = {"http/1.1": "http1", "h2": "http2", "bytes": "tcp"}
 _TRANSPORTS = {
     "plain": frozenset({"kind"}),
     "mesh": frozenset({"kind", "spiffe_id", "server_name"}),
@@ -162,11 +168,12 @@ class _Snapshot:
 
     def _inbound(self, value: Any, place: str, *, only: bool) -> Inbound | None:
         fields = members(value, _INBOUND, place)
-        if not _is_carried(fields, place):
+        spoken = _spoken(fields, place)
+        if spoken is None:
             return None
         app = Upstream(
             addresses=(_address(fields.get("app"), f"{place}.app"),),
-            speaks="http1",
+            speaks=spoken,
             peer=None,
             connect_timeout_ns=_TO_APPLICATION_NS,
             idle_timeout_ns=self._idle,
@@ -184,7 +191,7 @@ class _Snapshot:
                 roots=self._roots,
                 own=self._own,
                 server_name=None,
-                protocols=(),
+                protocols=_OFFERED,
                 versions=("1.2", "1.3"),
             ),
             one_identity=True,
@@ -196,7 +203,7 @@ class _Snapshot:
         for at, value in enumerate(elements(self._fields, "outbound", "")):
             place = f"outbound.{at}"
             fields = members(value, _OUTBOUND, place)
-            if not _is_carried(fields, place):
+            if _spoken(fields, place) is None:
                 continue
             port, bare = number(fields, "port", place), fields.get("default")
             if type(bare) is not bool:
@@ -247,18 +254,21 @@ class _Snapshot:
         for at, value in enumerate(elements(self._fields, "clusters", "")):
             place = f"clusters.{at}"
             fields = members(value, _CLUSTER, place)
+            speaks = text(fields, "speaks", place)
+            if speaks not in _SPEAKS:
+                raise UnreadError(f"{place}.speaks", f"`{speaks}`")
             yield (
                 text(fields, "name", place),
                 Upstream(
                     addresses=tuple(_address(one, place) for one in required(fields, "endpoints", place)),
-                    speaks="http1",
-                    peer=self._peer(fields.get("transport"), f"{place}.transport"),
+                    speaks=_SPEAKS[speaks],
+                    peer=self._peer(fields.get("transport"), f"{place}.transport", _NAMED[speaks]),
                     connect_timeout_ns=number(fields, "connect_timeout_ms", place) * _MS,
                     idle_timeout_ns=self._idle,
                 ),
             )
 
-    def _peer(self, value: Any, place: str) -> Peer | None:
+    def _peer(self, value: Any, place: str, protocols: tuple[str, ...]) -> Peer | None:
         kind = value.get("kind") if type(value) is dict else None
         if kind not in _TRANSPORTS:
             raise UnreadError(place, f"the kind `{kind}`")
@@ -272,7 +282,7 @@ class _Snapshot:
                 roots=self._roots,
                 own=self._own,
                 server_name=asked,
-                protocols=(),
+                protocols=protocols,
                 versions=("1.2", "1.3"),
             )
         return Peer(
@@ -280,7 +290,7 @@ class _Snapshot:
             roots="" if fields.get("ca_file") is None else text(fields, "ca_file", place),
             own=None,
             server_name=None if _kind_of(asked) == "IP" else asked,
-            protocols=(),
+            protocols=protocols,
             versions=(text(fields, "minimum_version", place), "1.3"),
         )
 
@@ -359,11 +369,12 @@ def _address(value: Any, place: str) -> tuple[str, int]:
     return text(fields, "host", place), number(fields, "port", place)
 
 
-def _is_carried(fields: dict[str, Any], place: str) -> bool:
+def _spoken(fields: dict[str, Any], place: str) -> str | None:
+    """Return what is spoken on a port; None where the proxy refuses it."""
     protocol = text(fields, "protocol", place)
-    if protocol != _HTTP and protocol not in _NOT_CARRIED:
+    if protocol not in _SPOKEN and protocol not in _NOT_CARRIED:
         raise UnreadError(place, f"the protocol `{protocol}`")
-    return protocol == _HTTP
+    return _SPOKEN.get(protocol)
 
 
 def _kind_of(name: str) -> str:
