@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
-from meshc_backends.artifact import Artifact, Reservation
+from meshc_backends.artifact import Artifact, Emission, Reservation
 from meshc_backends.artifact_cache import open_cache
 from meshc_backends.backend import EmitContext
 from meshc_backends.bundle import Bundle, building_in, read_bundle, replaceable, write_bundle
@@ -16,6 +16,7 @@ from meshc_backends.finding import finding, reason_of
 from meshc_backends.manifest import manifest_of
 from meshc_backends.placement import KubernetesPlacement, Placement
 from meshc_backends.program_record import RECORD_NAME
+from meshc_backends.read_back import Meaning, ReadBack
 from meshc_backends.registry import Target, plan
 from meshc_backends.workshop import Workshop
 from meshc_compiler.ir.mesh import MeshIndex
@@ -70,6 +71,16 @@ class BuildResult:
     overlay: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emitted:
+    """What all targets of a build made, found, could not say, and what was proved of their files."""
+
+    artifacts: tuple[Artifact, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
+    proofs: tuple[ReadBack, ...] = ()
+
+
 def build(
     index: MeshIndex,
     targets: Iterable[str],
@@ -94,19 +105,18 @@ def build(
         return BuildResult(written=False, diagnostics=(finding(OUTPUT_UNWRITABLE, out, message),))
 
 
-def emit(
-    index: MeshIndex, chosen: tuple[Target, ...], source: BuildInput, old: Bundle | None
-) -> tuple[tuple[Artifact, ...], tuple[Diagnostic, ...], tuple[Reservation, ...]]:
+def emit(index: MeshIndex, chosen: tuple[Target, ...], source: BuildInput, old: Bundle | None) -> Emitted:
     """Run the backends in order; each sees what those before it made. Stops after the first that finds an error.
 
-    Nothing is emitted if one of them does not carry what the program asks for.
+    Nothing is emitted if one of them does not carry what the program asks for. What is emitted is read back.
     """
     refused, kept_back = refusals(index.mesh, chosen)
     if refused:
-        return (), refused, kept_back
+        return Emitted(diagnostics=refused, reservations=kept_back)
     artifacts: list[Artifact] = []
     diagnostics: list[Diagnostic] = [*unwatched(index.mesh, chosen)]
     reservations: list[Reservation] = []
+    proofs: list[ReadBack] = []
     cache = None if source.cache is None else open_cache(source.cache, source.now.timestamp())
     workshop = Workshop(cache, source.processes)
     for target in chosen:
@@ -125,10 +135,32 @@ def emit(
         reservations += emission.reservations
         if has_errors(diagnostics):
             break
+        found, proof = _read_back(index, target, source.placement, context, emission)
+        diagnostics += found
+        proofs += proof
+        if has_errors(found):
+            break
     if cache is not None:
         cache.tidy()
         cache.close()
-    return tuple(artifacts), tuple(diagnostics), tuple(reservations)
+    return Emitted(
+        artifacts=tuple(artifacts),
+        diagnostics=tuple(diagnostics),
+        reservations=tuple(reservations),
+        proofs=tuple(proofs),
+    )
+
+
+def _read_back(
+    index: MeshIndex, target: Target, placement: Placement, context: EmitContext, emission: Emission
+) -> tuple[tuple[Diagnostic, ...], tuple[ReadBack, ...]]:
+    """Return what was found in, or proved of, files without errors; the workshop has read back those of workloads."""
+    if context.reader is not None:
+        return (), (ReadBack(target=target.name, files=len(emission.artifacts), meaning=Meaning.EQUAL),)
+    if (read := target.load_whole_reader()) is None:
+        return (), ()
+    found, proof = read(index, placement, emission.artifacts)
+    return found, () if proof is None else (proof,)
 
 
 def _build(
@@ -147,7 +179,8 @@ def _build(
     old, problems = replaceable(out)
     if has_errors(problems):
         return BuildResult(written=False, diagnostics=problems)
-    artifacts, diagnostics, reservations = emit(index, chosen, source, old)
+    emitted = emit(index, chosen, source, old)
+    artifacts, diagnostics, reservations = emitted.artifacts, emitted.diagnostics, emitted.reservations
     names = tuple(target.name for target in chosen)
     if has_errors(diagnostics) or stops(diagnostics):
         return BuildResult(
@@ -164,6 +197,7 @@ def _build(
         artifacts=artifacts,
         reservations=reservations,
         tests=source.tests,
+        proofs=emitted.proofs,
     )
     same = frozenset(artifact.path for artifact in artifacts if old is not None and old.holds(artifact))
     write_bundle(out, artifacts, manifest, same)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from meshc_backends.artifact import Artifact, Loss, Reservation
+from meshc_backends.read_back import Meaning, ReadBack
 from meshc_compiler.ir.mesh import Mesh
 
 MANIFEST_NAME = "manifest.json"
@@ -41,12 +42,30 @@ class ProvedAssertion(_Part):
     because: str | None = None
 
 
+class WiderPart(_Part):
+    """A service of which a target's files let more through than its rules say: those that it does not see."""
+
+    service: str
+    rules: tuple[str, ...]
+
+
+class ProvedFiles(_Part):
+    """What was proved of a target's files by reading them back, by other code than wrote them."""
+
+    target: str
+    files: Annotated[int, Field(ge=0)]
+    meaning: Meaning
+    connections: int | None = None
+    wider: tuple[WiderPart, ...] = ()
+
+
 class Checked(_Part):
-    """What was established before anything was written: asserts proved, and how many test cases were as expected."""
+    """What was established before anything was written: asserts proved, how many test cases were as expected, files."""
 
     assertions: tuple[ProvedAssertion, ...]
     tests_passed: Annotated[int, Field(ge=0)]
     tests_failed: Annotated[int, Field(ge=0)] = 0
+    read_back: tuple[ProvedFiles, ...] = ()
 
 
 class ReservedPart(_Part):
@@ -90,6 +109,7 @@ def manifest_of(
     artifacts: tuple[Artifact, ...],
     reservations: tuple[Reservation, ...],
     tests: tuple[int, int],
+    proofs: tuple[ReadBack, ...] = (),
 ) -> Manifest:
     """Return the manifest of a build.
 
@@ -107,6 +127,16 @@ def manifest_of(
             assertions=tuple(ProvedAssertion(text=one.text, because=one.because) for one in mesh.assertions),
             tests_passed=tests[0],
             tests_failed=tests[1],
+            read_back=tuple(
+                ProvedFiles(
+                    target=one.target,
+                    files=one.files,
+                    meaning=one.meaning,
+                    connections=one.connections,
+                    wider=tuple(WiderPart(service=service, rules=rules) for service, rules in one.wider),
+                )
+                for one in proofs
+            ),
         ),
         reservations=tuple(
             ReservedPart(target=one.target, loss=one.loss, subject=one.subject, reason=one.reason)

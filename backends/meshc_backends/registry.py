@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from meshc_backends.backend import Backend
+from meshc_backends.read_back import WholeReader
 from meshc_backends.workshop import Reader
 from meshc_lang.record import dataclass
 
@@ -16,7 +17,8 @@ class Target:
     """A target's word, where its backend is, and what else a build with it must hold.
 
     `needs` are targets that must be there; of `needs_one_of` one must be, the first if none was asked for. `reader`
-    names what proves the file of each workload (`module:function`), where there is such a thing.
+    names what proves the file of each workload (`module:function`), where there is such a thing, and `whole_reader`
+    what proves the files all together.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Target:
     needs: tuple[str, ...] = ()
     needs_one_of: tuple[str, ...] = ()
     reader: str = ""
+    whole_reader: str = ""
 
     def load(self) -> Backend:
         """Import the backend."""
@@ -32,20 +35,34 @@ class Target:
 
     def load_reader(self) -> Reader | None:
         """Import what reads this target's files back."""
-        module, _, name = self.reader.partition(":")
-        return cast(Reader, getattr(importlib.import_module(module), name)) if module else None
+        return cast(Reader | None, _named(self.reader))
+
+    def load_whole_reader(self) -> WholeReader | None:
+        """Import what reads this target's files back all together."""
+        return cast(WholeReader | None, _named(self.whole_reader))
+
+
+def _named(what: str) -> object:
+    module, _, name = what.partition(":")
+    return getattr(importlib.import_module(module), name) if module else None
 
 
 BACKENDS = (
     Target("certs", "meshc_backends.certificates", "CERTS"),
     Target("envoy", "meshc_backends.envoy.backend", "ENVOY"),
-    Target("sidecar", "meshc_backends.sidecar", "SIDECAR"),
+    Target(
+        "sidecar",
+        "meshc_backends.sidecar",
+        "SIDECAR",
+        reader="meshc_backends.readback.sidecar.proof:differences",
+    ),
     Target(
         "kubernetes",
         "meshc_backends.kubernetes",
         "KUBERNETES",
         needs=("certs",),
         needs_one_of=("envoy", "sidecar"),
+        whole_reader="meshc_backends.readback.network_policy.target:prove_policies",
     ),
     Target("prometheus", "meshc_backends.prometheus", "PROMETHEUS", needs_one_of=("envoy", "sidecar")),
 )

@@ -37,7 +37,7 @@ def findings_of(code: Code, tmp_path: Path) -> tuple[Diagnostic, ...]:
         now=datetime(2026, 1, 1, tzinfo=UTC),
     )
     for target in ("envoy", "sidecar", "kubernetes", "prometheus"):
-        _, found, _ = emit(result.index, plan((target,))[0], source, None)
+        found = emit(result.index, plan((target,))[0], source, None).diagnostics
         if any(one.code is code for one in found):
             return found
     raise AssertionError(f"no target yields {code}")

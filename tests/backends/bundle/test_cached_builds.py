@@ -51,8 +51,8 @@ def source(cache: Path | None, processes: int = 1) -> BuildInput:
 def emitted(
     index: MeshIndex, cache: Path | None, processes: int = 1
 ) -> tuple[tuple[Artifact, ...], tuple[Diagnostic, ...]]:
-    artifacts, diagnostics, _ = emit(index, TARGETS, source(cache, processes), None)
-    return artifacts, diagnostics
+    made = emit(index, TARGETS, source(cache, processes), None)
+    return made.artifacts, made.diagnostics
 
 
 def compiled(text: str) -> MeshIndex:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from meshc_backends.artifact import Artifact
 from meshc_backends.placement import Placement
 from meshc_backends.readback.comparison import Difference, Kind
 from meshc_backends.readback.policy import Policy
-from meshc_backends.readback.proof import Proof, prove
+from meshc_backends.readback.proof import Proof, findings, prove
 from meshc_backends.readback.sidecar.reader import GUARDS, Own, read_snapshot
 from meshc_backends.readback.terms import SIDECAR
 from meshc_backends.readback.wording import show
+from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.slice import WorkloadSlice
+from meshc_lang.diagnostic import Diagnostic
 
 _MESH_SUFFIXES = frozenset({".svc", ".svc.cluster.local"})
 """Ends of names that are the mesh's own (docs/architecture.md), besides single labels and names in its namespaces."""
@@ -40,6 +43,17 @@ def prove_snapshot(slice_: WorkloadSlice, placement: Placement, path: str, conte
     proof = prove(slice_, placement, path, content, read, SIDECAR)
     more = tuple(difference for said in own for difference in _differences(slice_, placement, said))
     return replace(proof, differences=(*proof.differences, *more)) if more else proof
+
+
+def differences(
+    index: MeshIndex, slice_: WorkloadSlice, placement: Placement, artifact: Artifact
+) -> tuple[Diagnostic, ...]:
+    """Return where a workload's snapshot does not mean what the program says, as findings."""
+    proof = prove_snapshot(slice_, placement, artifact.path, artifact.content)
+    if not proof.differences:
+        return ()
+    names = {str(spiffe_id): workload.name for spiffe_id, workload in index.workloads_by_id.items()}
+    return findings(proof, slice_, names)
 
 
 def _differences(slice_: WorkloadSlice, placement: Placement, said: Own) -> Iterator[Difference]:
