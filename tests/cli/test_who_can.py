@@ -140,7 +140,7 @@ def test_chains_with_a_request_for_each_call(shop: Path) -> None:
     assert (
         "  plaintext -> web -> api -> ledger\n"
         "    plaintext -> web GET /public\n"
-        "    web -> api.pages GET /healthz\n"
+        "    web -> api.pages GET /v1\n"
         "    api -> ledger tcp\n"
     ) in done.stdout
 

@@ -18,7 +18,7 @@ from meshc_compiler.space.path_atoms import MOST_STATES
 from meshc_compiler.space.path_search import MOST_TEMPLATES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "proofs.md").read_text(encoding="utf-8")
-CHECKED = re.compile(r"^```mesh\n(.*?)^```\n\n```\n\$ meshc (check .*?)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+CHECKED = re.compile(r"^```mesh\n((?:(?!```).*\n)*)```\n\n```\n\$ meshc (check .*)\n((?:(?!```).*\n)*)```", re.MULTILINE)
 
 
 @pytest.mark.parametrize(("program", "arguments", "shown"), CHECKED.findall(PAGE))
@@ -32,7 +32,19 @@ def test_a_program_of_the_page_is_found_what_it_shows(
 
 
 def test_every_program_of_the_page_is_checked() -> None:
-    assert len(CHECKED.findall(PAGE)) == PAGE.count("```mesh\n") == 2
+    assert len(CHECKED.findall(PAGE)) + 1 == PAGE.count("```mesh\n") == 3
+
+
+def test_the_questions_of_the_page_are_answered_as_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    part = PAGE.split("## Who can call, and what would change it\n")[1].split("\n## ")[0]
+    (program,) = re.findall(r"^```mesh\n(.*?)^```", part, re.MULTILINE | re.DOTALL)
+    (tmp_path / "program.mesh").write_text(program, encoding="utf-8")
+    assert CliRunner().invoke(cli, ["check", "program.mesh", "--strict"]).exit_code == 0
+    sessions = re.findall(r"^```\n\$ meshc (.*?)\n(.*?)^```", part, re.MULTILINE | re.DOTALL)
+    assert [arguments.split()[0] for arguments, _ in sessions] == ["who-can", "why", "why"]
+    for arguments, shown in sessions:
+        assert CliRunner().invoke(cli, shlex.split(arguments)).output.strip() == shown.strip()
 
 
 def test_the_bounds_of_the_page_are_those_of_the_compiler() -> None:

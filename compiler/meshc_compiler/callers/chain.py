@@ -150,7 +150,8 @@ class _Search:
         who = str(self._stranger) if caller == ANYBODY else caller
         identity = self._identity(caller)
         own = [rule for rule in denies if includes(rule.callers, identity)]
-        for rule in allows:
+        # A request that somebody meant shows more than one that everybody may make, as for health.
+        for rule in sorted(allows, key=lambda rule: isinstance(rule.callers, AnyCaller)):
             request = sample_request(rule, who, port)
             if request is not None and not any(
                 matches(deny.match, request.method, request.path, View(caller=identity)) for deny in own
