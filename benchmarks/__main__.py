@@ -10,6 +10,7 @@ CLAIMS = (
     "benchmarks.parse",
     "benchmarks.compile",
     "benchmarks.prove",
+    "benchmarks.callers",
     "benchmarks.build",
     "benchmarks.diff",
     "benchmarks.lsp",

@@ -18,7 +18,8 @@ from meshc_compiler.space.path_atoms import MOST_STATES
 from meshc_compiler.space.path_search import MOST_TEMPLATES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "proofs.md").read_text(encoding="utf-8")
-CHECKED = re.compile(r"^```mesh\n((?:(?!```).*\n)*)```\n\n```\n\$ meshc (check .*)\n((?:(?!```).*\n)*)```", re.MULTILINE)
+_LINES = r"((?:(?!```).*\n)*)"
+CHECKED = re.compile(rf"^```mesh\n{_LINES}```\n\n```\n\$ meshc (check .*)\n{_LINES}```", re.MULTILINE)
 
 
 @pytest.mark.parametrize(("program", "arguments", "shown"), CHECKED.findall(PAGE))
