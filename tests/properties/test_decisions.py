@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -82,6 +83,9 @@ def test_every_set_has_a_request_to_show_or_none_at_all(tenth: int) -> None:
             asked = tuple(requests_at(space, 60, seed + 1))
             plaintext = bool(space.callers.plaintext)
             asked = tuple(one for one in asked if plaintext or one.caller != PLAINTEXT)
+            if not index.mesh.token_issuers:
+                # Where no token is trusted, no request has claims that count.
+                asked = tuple(replace(one, claims=()) for one in asked)
 
             def check(answer: Answer, inside: Callable[[Request], bool], space: CalleeSpace, said: str) -> None:
                 match answer:
