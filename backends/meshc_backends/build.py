@@ -63,6 +63,7 @@ class BuildResult:
     targets: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     reservations: tuple[Reservation, ...] = ()
+    proofs: tuple[ReadBack, ...] = ()
     tests: tuple[int, int] = (0, 0)
     files: int = 0
     changed: int = 0
@@ -208,6 +209,7 @@ def _build(
         targets=names,
         added=added,
         reservations=reservations,
+        proofs=emitted.proofs,
         tests=source.tests,
         files=len(after),
         changed=len(artifacts) - len(same),

@@ -49,7 +49,12 @@ def _named(what: str) -> object:
 
 BACKENDS = (
     Target("certs", "meshc_backends.certificates", "CERTS"),
-    Target("envoy", "meshc_backends.envoy.backend", "ENVOY"),
+    Target(
+        "envoy",
+        "meshc_backends.envoy.backend",
+        "ENVOY",
+        reader="meshc_backends.readback.envoy.proof:differences",
+    ),
     Target(
         "sidecar",
         "meshc_backends.sidecar",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
 from itertools import combinations
 from typing import assert_never
 
@@ -21,6 +22,7 @@ from meshc_backends.readback.formula import (
     any_of,
     not_,
 )
+from meshc_backends.readback.language import Language, language_of, only
 from meshc_backends.readback.policy import Ejection, Limited, Mishap, Upstream
 from meshc_compiler.ir.caller import AnyCaller, PlaintextCaller, TheseCallers
 from meshc_compiler.ir.caller import Callers as CallersOfProgram
@@ -51,6 +53,7 @@ from meshc_compiler.ir.setting import (
 from meshc_compiler.ir.slice import InboundPort, OutboundMirror, OutboundService
 from meshc_compiler.ir.traffic import Fault
 from meshc_compiler.ir.workload import Protocol, ServicePort
+from meshc_compiler.regex import BEYOND, Characters, Choice, Regex, Repeat, Sequence
 from meshc_lang.source import Span
 
 ANYBODY = Callers(frozenset(), others=True)
@@ -227,6 +230,7 @@ def pair(address: Address) -> tuple[str, int]:
     return address.host, address.port
 
 
+@lru_cache(maxsize=4096)
 def is_address(host: str) -> bool:
     """Tell whether a host is an IP address, which TLS names otherwise (RFC 6066 §3)."""
     try:
@@ -234,3 +238,33 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+@lru_cache(maxsize=64)
+def strangers(namespaces: tuple[str, ...]) -> Language:
+    """Return the values of `Host` inside the mesh's own name space, in letters of either case (docs/architecture.md).
+
+    They have one label, or end in `svc`, `svc.cluster.local` or behind one label in a namespace of the mesh; a port
+    may follow.
+    """
+    letters = frozenset({*map(chr, range(128)), BEYOND})
+    label = Repeat(Characters(letters - {"."}), 1, None)
+    below = Choice(
+        (
+            Repeat(Characters(letters - frozenset(".[]")), 1, None),
+            Sequence(
+                (
+                    Repeat(Sequence((Repeat(Characters(letters - {"\n"}), 0, None), only("."))), 0, 1),
+                    _either_case("svc"),
+                    Repeat(_either_case(".cluster.local"), 0, 1),
+                )
+            ),
+            *(Sequence((label, only("."), _either_case(name))) for name in namespaces),
+        )
+    )
+    port = Repeat(Sequence((only(":"), Repeat(Characters(frozenset("0123456789")), 0, None))), 0, 1)
+    return language_of(Sequence((below, port)))
+
+
+def _either_case(text: str) -> Regex:
+    return Sequence(tuple(Characters(frozenset({letter.lower(), letter.upper()})) for letter in text))

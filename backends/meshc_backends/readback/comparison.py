@@ -61,15 +61,6 @@ class Difference:
     origin: Span | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What was proved of one file: how many ports, callees and rules were found to be as the program says."""
-
-    ports: int
-    callees: int
-    entries: int
-
-
 def compare(wanted: Policy, read: Policy) -> tuple[Difference, ...]:
     """Return how what was read differs from what is wanted; nothing means that the two are proved equal."""
     if wanted == read:
@@ -93,12 +84,30 @@ def _differences(wanted: Policy, read: Policy) -> Iterator[Difference]:
         {f"{host}:{port}": one for (host, port), one in read.connections.items()},
         "address",
     )
+    if wanted.strangers is not read.strangers:
+        yield _of_strangers(wanted.strangers, read.strangers)
     for name in sorted(wanted.listens.keys() | read.listens.keys()):
         before, after = wanted.listens.get(name), read.listens.get(name)
         if before != after:
             yield Difference(
                 kind=Kind.IDENTITY, where=f"listener {name}", what="address", before=show(before), after=show(after)
             )
+
+
+def _of_strangers(wanted: Language | None, read: Language | None) -> Difference:
+    """Return a `Host` that nobody answers to and that is refused otherwise than the program says."""
+    host = None
+    if wanted is not None and read is not None:
+        host = difference(wanted, read).example() or difference(read, wanted).example()
+    named = wanted is not None and host is not None and wanted.holds(host)
+    return Difference(
+        kind=Kind.REQUEST,
+        where="strangers",
+        what="a `Host` that nobody answers to" if host is None else f"the `Host` `{host}`",
+        before="403" if named else "404",
+        after="404" if named else "403",
+        inbound=False,
+    )
 
 
 def _missing(where: str, before: str, after: str, origin: Span | None = None) -> Difference:
@@ -162,6 +171,16 @@ def _of_sides(wanted: Side, read: Side, where: str, origin: Span | None, *, inbo
     if found:
         yield from found
         return
+    for habit in sorted(wanted.habits ^ read.habits):
+        yield Difference(
+            kind=Kind.SETTING,
+            where=where,
+            what=f"that {habit.value}",
+            before="yes" if habit in wanted.habits else "no",
+            after="yes" if habit in read.habits else "no",
+            inbound=inbound,
+            origin=origin,
+        )
     if wanted.refuses_underscores != read.refuses_underscores:
         yield Difference(
             kind=Kind.SETTING,
@@ -388,7 +407,7 @@ _IDENTITY = frozenset({"peer", "addresses", "server_name", "host"})
 
 
 def _of_forwards(left: Forward, right: Forward) -> Iterator[tuple[Kind, str, str, str]]:
-    for name in ("timeout_ns", "idle_timeout_ns", "retry", "hashed", "host"):
+    for name in ("timeout_ns", "idle_timeout_ns", "retry", "hashed", "host", "websockets", "callers_deadline"):
         before, after = getattr(left, name), getattr(right, name)
         if before != after:
             kind = Kind.IDENTITY if name in _IDENTITY else Kind.SETTING

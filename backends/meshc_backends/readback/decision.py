@@ -7,6 +7,7 @@ found exactly (paths and values by automata), so what is the same for all repres
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import TypeAlias
@@ -113,6 +114,7 @@ def _example(chosen: tuple[_Option, ...]) -> Example:
     return Example(**fields)  # type: ignore[arg-type]
 
 
+@lru_cache(maxsize=16384)
 def equivalent(left: Formula, right: Formula, carried: Language) -> bool:
     """Tell whether two formulas hold of the same requests.
 

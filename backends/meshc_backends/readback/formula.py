@@ -133,6 +133,7 @@ Formula: TypeAlias = Question | All | Any | No
 
 ALWAYS = All(frozenset())
 NEVER = Any(frozenset())
+"""There is one of each: what is made here is compared with them by identity."""
 (EVERYTHING_BEGINS,) = EVERY_PATH
 
 
@@ -141,35 +142,53 @@ def all_of(parts: Iterable[Formula]) -> Formula:
     flat: set[Formula] = set()
     nots: list[Formula] = []
     for part in parts:
-        for inner in part.parts if type(part) is All else (part,):
-            if inner == NEVER:
-                return NEVER
-            if type(inner) is No:
-                nots.append(inner.part)
-            else:
-                flat.add(inner)
+        if part is NEVER:
+            return NEVER
+        if isinstance(part, All):
+            flat.update(part.parts)
+        elif isinstance(part, No):
+            nots.append(part.part)
+        else:
+            flat.add(part)
     if nots:
-        merged = any_of(nots)
-        flat.update(No(one) for one in (merged.parts if type(merged) is Any else (merged,)))
-    return next(iter(flat)) if len(flat) == 1 else All(frozenset(flat)) if flat else ALWAYS
+        # Of the negated parts of inner formulas too, those about one thing become one.
+        negated = [part for part in flat if isinstance(part, No)]
+        flat.difference_update(negated)
+        merged = any_of([*nots, *(part.part for part in negated)])
+        flat.update(No(one) for one in (merged.parts if isinstance(merged, Any) else (merged,)))
+    methods = [part for part in flat if isinstance(part, MethodIn)]
+    if len(methods) > 1:
+        both = frozenset.intersection(*(part.methods for part in methods))
+        if not both:
+            return NEVER
+        flat.difference_update(methods)
+        flat.add(MethodIn(both))
+    if len(flat) == 1:
+        return flat.pop()
+    return All(frozenset(flat)) if flat else ALWAYS
 
 
 def any_of(parts: Iterable[Formula]) -> Formula:
     """Return the formula that holds if any part does; questions about one thing become one."""
     flat: set[Formula] = set()
     merged: dict[object, Formula] = {}
-    for part in parts:
-        for inner in part.parts if type(part) is Any else (part,):
-            if inner == ALWAYS:
-                return ALWAYS
-            about = _about(inner)
-            if about is None:
-                flat.add(inner)
-            else:
-                known = merged.get(about)
-                merged[about] = inner if known is None else _put_together(known, inner)
-    flat.update(_recognised(one) for one in merged.values())
-    return next(iter(flat)) if len(flat) == 1 else Any(frozenset(flat))
+    waiting = list(parts)
+    for part in waiting:
+        if part is ALWAYS:
+            return ALWAYS
+        if isinstance(part, Any):
+            waiting += part.parts
+            continue
+        about = _about(part)
+        if about is None:
+            flat.add(part)
+        else:
+            known = merged.get(about)
+            merged[about] = part if known is None else _put_together(known, part)
+    flat.update(map(_recognised, merged.values()))
+    if len(flat) == 1:
+        return flat.pop()
+    return Any(frozenset(flat)) if flat else NEVER
 
 
 def path_in(paths: PathSet) -> Formula:
@@ -179,13 +198,13 @@ def path_in(paths: PathSet) -> Formula:
 
 def not_(part: Formula) -> Formula:
     """Return the formula that holds if the part does not."""
-    if type(part) is No:
+    if isinstance(part, No):
         return part.part
-    if part == ALWAYS:
+    if part is ALWAYS:
         return NEVER
-    if part == NEVER:
+    if part is NEVER:
         return ALWAYS
-    if type(part) is Any:
+    if isinstance(part, Any):
         return all_of(No(one) for one in part.parts)
     return No(part)
 
@@ -255,7 +274,7 @@ def any_of_products(alternatives: list[frozenset[Formula]]) -> Formula:
                 own = [part for part in parts if _subject(part) == subject]
                 groups.setdefault(parts.difference(own), []).append(all_of(own))
             if len(groups) < len(pending):
-                pending = [rest if (one := any_of(own)) == ALWAYS else rest | {one} for rest, own in groups.items()]
+                pending = [rest if (one := any_of(own)) is ALWAYS else rest | {one} for rest, own in groups.items()]
                 changed = True
     return any_of(all_of(parts) for parts in pending)
 

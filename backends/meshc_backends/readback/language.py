@@ -358,6 +358,20 @@ def _is_dead(language: Language, state: int) -> bool:
     return len(row) == 1 and row[0][1] == state and not language.accepting >> state & 1
 
 
+def following(language: Language, beginning: str) -> Language:
+    """Return the texts that, behind the beginning, are in the language."""
+    state = 0
+    for character in beginning:
+        bit = letter_bit(character)
+        state = next(target for letters, target in language.rows[state] if letters & bit)
+    accepting, rows = language.accepting, language.rows
+    return _explored(
+        state,
+        lambda one: [(mask, target) for mask, target in rows[one]],
+        lambda one: bool(accepting >> one & 1),
+    )
+
+
 def only(text: str) -> Regex:
     """Return the expression of one text alone."""
     return Sequence(tuple(Characters(frozenset({character if character < BEYOND else BEYOND})) for character in text))

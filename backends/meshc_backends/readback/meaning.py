@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import assert_never
 
@@ -21,12 +22,13 @@ from meshc_backends.readback.asked import (
     origins,
     pair,
     speech,
+    strangers,
     underscored,
     value_of,
     whole,
 )
-from meshc_backends.readback.formula import ALWAYS, Formula, MethodIn, all_of, path_in
-from meshc_backends.readback.paths import meant
+from meshc_backends.readback.formula import ALWAYS, NEVER, Formula, MethodIn, all_of, path_in
+from meshc_backends.readback.paths import Escapes, meant
 from meshc_backends.readback.policy import (
     Action,
     Answer,
@@ -47,8 +49,9 @@ from meshc_backends.readback.policy import (
 )
 from meshc_backends.readback.spelling import canonical_paths
 from meshc_backends.readback.terms import TargetTerms
+from meshc_compiler.ir.caller import includes
 from meshc_compiler.ir.identity import SpiffeId
-from meshc_compiler.ir.match import RequestMatch
+from meshc_compiler.ir.match import PathRegex, RequestMatch
 from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.ir.route import REDIRECT_STATUS, Redirect, Respond
 from meshc_compiler.ir.setting import NOTHING_STATED, Settings
@@ -100,6 +103,8 @@ class _Meaning:
                     hosts[f"{host}:{external.external.port.number}".lower()] = outbound
         where = self.placement.listeners(self.slice_.workload)
         listens = {"outbound": where.outbound, "admin": where.admin}
+        if self.terms.shows_pages:
+            listens |= {"readiness": where.readiness, "metrics": where.metrics}
         if self.slice_.inbound:
             listens["inbound"] = where.inbound
         return Policy(
@@ -108,6 +113,7 @@ class _Meaning:
             ),
             hosts=hosts,
             connections=connections,
+            strangers=strangers(self.slice_.namespaces) if self.terms.tells_strangers else None,
             listens={name: (address.host, address.port) for name, address in listens.items()},
         )
 
@@ -139,7 +145,12 @@ class _Meaning:
             idle_timeout_ns=self.terms.application_idle_ns if http else None,
         )
         idle = None if http else max(self.terms.connection_idle_ns, inbound.longest_idle_ns or 0)
-        forward = Forward(destinations=whole(upstream), timeout_ns=None, idle_timeout_ns=idle)
+        forward = Forward(
+            destinations=whole(upstream),
+            timeout_ns=None,
+            idle_timeout_ns=idle,
+            websockets=self.terms.tells_upgrades and port.protocol is Protocol.HTTP,
+        )
         handling = Handling(
             gate=gate,
             limits=frozenset(limited(limit) for limit in inbound.limits),
@@ -166,6 +177,7 @@ class _Meaning:
             side=self._side(
                 entries,
                 names_underscored=underscored(rule.match for rule in inbound.rules) or limited_by_underscored(inbound),
+                matches=(rule.match for rule in inbound.rules),
             ),
             origin=port.origin or service.origin,
         )
@@ -173,10 +185,12 @@ class _Meaning:
     def _never_forwarded(self) -> Formula:
         return MethodIn(self.terms.never_forwarded)
 
-    def _side(self, entries: list[Entry], *, names_underscored: bool) -> Side:
+    def _side(self, entries: list[Entry], *, names_underscored: bool, matches: Iterable[RequestMatch] = ()) -> Side:
+        # An expression of the program's is about canonical paths, and those have their escapes in upper case.
+        expressions = any(isinstance(match.path, PathRegex) for match in matches)
         return Side(
             entries=tuple(entries),
-            carried=canonical_paths(self.terms.escapes),
+            carried=canonical_paths(Escapes.UPPER if expressions else self.terms.escapes),
             refuses_underscores=self.terms.refuses_underscores and not names_underscored,
         )
 
@@ -236,6 +250,8 @@ class _Meaning:
                 continue
             for mirrors in mirror_sets(callee):
                 both = all_of((formula, *(self.match(one.mirror.match) for one in mirrors)))
+                if both is NEVER:
+                    continue
                 action = self.forward(callee, rule, rule.settings, mirrors)
                 entries.append(
                     Entry(
@@ -247,7 +263,10 @@ class _Meaning:
                         ),
                     )
                 )
-        return self._side(entries, names_underscored=self._underscored_out())
+        matches = [rule.rule.match for rule in callee.rules if rule.rule is not None]
+        matches += [guard.match for guard in callee.guards]
+        matches += [one.mirror.match for one in callee.mirrors]
+        return self._side(entries, names_underscored=self._underscored_out(), matches=matches)
 
     def forward(
         self,
@@ -279,6 +298,8 @@ class _Meaning:
             retry=self._retry(settings) if http else None,
             hashed=hashed(settings),
             copies=copies,
+            websockets=self.terms.tells_upgrades and callee.port.protocol is Protocol.HTTP,
+            callers_deadline=self.terms.tells_upgrades and callee.port.protocol is Protocol.GRPC,
             origins=origins(settings),
         )
 
@@ -312,6 +333,8 @@ class _Meaning:
             retry=self._retry(settings),
             hashed=hashed(settings),
             host=(host if standard else f"{host}:{external.port.number}") if self.terms.rewrites_host else None,
+            websockets=self.terms.tells_upgrades and external.port.protocol is Protocol.HTTP,
+            callers_deadline=self.terms.tells_upgrades and external.port.protocol is Protocol.GRPC,
             origins=origins(settings),
         )
         gate = self.gate(callee.rules, caller)
@@ -321,10 +344,9 @@ class _Meaning:
             action=forward,
         )
         refused = Handling(gate=gate, action=Answer(405))
-        return self._side(
-            [Entry(self._never_forwarded(), refused), Entry(ALWAYS, handling)],
-            names_underscored=self._underscored_out(),
-        )
+        entries = [Entry(self._never_forwarded(), refused), Entry(ALWAYS, handling)]
+        own = [rule.match for rule in callee.rules if includes(rule.callers, caller)]
+        return self._side(entries, names_underscored=self._underscored_out(), matches=own)
 
     def mesh_upstream(
         self, service: Service, workload: Workload, port: ServicePort, version: str | None, settings: Settings

@@ -131,7 +131,7 @@ _VISIBLE = frozenset(map(chr, range(0x21, 0x7F)))
 _DIGIT = Characters(frozenset("0123456789"))
 _HEX = Characters(frozenset("0123456789abcdefABCDEF"))
 _DASH = only("-")
-_IN_SEGMENT = Characters(_VISIBLE - {"/"})
+_IN_SEGMENT = Characters(_VISIBLE - frozenset("/?"))
 _ANY = language_of(Repeat(_IN_SEGMENT, 1, None))
 _INT = language_of(Repeat(_DIGIT, 1, None))
 _SLUG = language_of(Repeat(Characters(frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")), 1, None))
@@ -150,13 +150,16 @@ _UUID = language_of(
 # ---- what a target's expression means
 
 
-_TAILS = (("(?:/.*)?", True), ("/?", False))
+_TAILS = (("(?:/.*)?", True), ("(?:/[^?]*)?", True), ("/?", False))
 _SEGMENT = re.compile(r"/((?:[^/\\\[\]()|]|\\.|\[\^?(?:[^\]\\]|\\.)+\])*)")
 
 
 @lru_cache(maxsize=65536)
 def expression_paths(pattern: str) -> PathSet:
-    """Return the paths that an expression (RE2) matches as a whole, segment by segment where it is built so."""
+    """Return the paths that an expression (RE2) matches as a whole, segment by segment where it is built so.
+
+    A path holds no `?`, so a class without it is as good as one with it.
+    """
     for tail, rest in _TAILS:
         if pattern.endswith(tail):
             body = pattern[: -len(tail)]

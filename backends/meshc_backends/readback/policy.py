@@ -65,6 +65,7 @@ class Peer:
     """How a peer is believed over TLS: its names (kind and text), the file of roots, and what we show and speak.
 
     `names` hold the kind of a name (`URI`, `DNS`, `IP`) and the exact name, or a beginning of it with `*` behind.
+    `required` is whether a peer without a certificate is closed out.
     """
 
     names: frozenset[tuple[str, str]]
@@ -73,6 +74,7 @@ class Peer:
     server_name: str | None
     protocols: tuple[str, ...]
     versions: tuple[str, str]
+    required: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +160,10 @@ class Forward:
     hashed: tuple[str, str] | None = None
     copies: frozenset[tuple[Upstream, int]] = frozenset()
     host: str | None = None
+    websockets: bool = False
+    """Whether a request may open a WebSocket (RFC 6455)."""
+    callers_deadline: bool = False
+    """Whether a call is given up when the caller of gRPC has said that it waits no longer (`grpc-timeout`)."""
     origins: tuple[tuple[str, Span | None], ...] = field(default=(), compare=False, repr=False)
     """Where the program states the fields, by their names."""
 
@@ -193,6 +199,19 @@ class Spelling(StrEnum):
     ESCAPED_SLASHES_REFUSED = "escaped slashes are refused"
 
 
+class Habit(StrEnum):
+    """What a sidecar does with every request, whoever it is from."""
+
+    HOST_DOT_DROPPED = "a dot at the end of `Host` does not count"
+    IDENTITY_FROM_CERTIFICATE = "what a peer says of its own identity is thrown away"
+    CONTROL_HEADERS_DROPPED = "headers by which a peer would steer the proxy are thrown away"
+    STREAMS_UNBOUNDED = "no request is ended for being idle"
+    CONNECTIONS_KEPT = "connections are kept for longer than callers do"
+    TRAILERS_KEPT = "trailers are passed on"
+    OLD_PROTOCOL_REFUSED = "HTTP/1.0 is refused"
+    SIZES_BOUNDED = "heads, headers and streams are bounded as documented"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
     """What becomes of the requests to one port of one callee: the first entry that has a request decides.
@@ -204,6 +223,7 @@ class Side:
     entries: tuple[Entry, ...]
     carried: Language
     spelling: frozenset[Spelling] = frozenset(Spelling)
+    habits: frozenset[Habit] = frozenset(Habit)
     refuses_underscores: bool = True
 
 
@@ -236,7 +256,7 @@ class Outbound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """All that one sidecar does. `hosts` are by `Host` in lower case; `*` takes every other one, `*.x` names below x.
+    """All that one sidecar does. `hosts` are by `Host` in lower case.
 
     `connections` are by the address at which the workload opens them; `listens` are the addresses of the sidecar's own
     listeners by name.
@@ -246,3 +266,5 @@ class Policy:
     hosts: dict[str, Outbound]
     connections: dict[tuple[str, int], Outbound]
     listens: dict[str, tuple[str, int]]
+    strangers: Language | None = None
+    """The values of `Host` that are answered with 403; every other one that is not in `hosts` with 404."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from meshc_backends.placement import Placement
-from meshc_backends.readback.comparison import Difference, Facts, Kind, compare
+from meshc_backends.readback.comparison import Difference, Kind, compare
 from meshc_backends.readback.decision import Example
 from meshc_backends.readback.meaning import meaning_of
 from meshc_backends.readback.policy import Policy
@@ -27,12 +27,11 @@ from meshc_lang.source import SourceText, Span
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What came of one file: how it differs from the program, or `facts` about what was proved equal."""
+    """What came of one file: how it differs from the program. Without differences the two are proved equal."""
 
     path: str
     workload: str
     differences: tuple[Difference, ...]
-    facts: Facts
 
 
 def prove(
@@ -51,14 +50,7 @@ def prove(
         differences = (
             Difference(kind=Kind.UNREADABLE, where=error.place, what=error.what, before="", after="", inbound=True),
         )
-    sides = [*(port.side for port in wanted.inbound)]
-    outbound = {id(one): one.side for one in (*wanted.hosts.values(), *wanted.connections.values())}
-    facts = Facts(
-        ports=len(sides),
-        callees=len(outbound),
-        entries=sum(len(side.entries) for side in (*sides, *outbound.values())),
-    )
-    return Proof(path=path, workload=slice_.workload.name, differences=differences, facts=facts)
+    return Proof(path=path, workload=slice_.workload.name, differences=differences)
 
 
 _CODES = {

@@ -41,6 +41,12 @@ class TargetTerms:
     """Whether externals see their own name in `Host`, and not what the workload wrote there."""
     refuses_underscores: bool = True
     """Whether header names with `_` are refused where nothing asks for one."""
+    tells_upgrades: bool = False
+    """Whether its files say which calls may open WebSockets, and of which the caller's own deadline counts."""
+    shows_pages: bool = False
+    """Whether readiness and metrics have listeners of their own."""
+    tells_strangers: bool = False
+    """Whether names of the mesh that a workload may not call are told from names that nobody has: 403, not 404."""
 
 
 ENVOY = TargetTerms(
@@ -60,6 +66,9 @@ ENVOY = TargetTerms(
     pause_ns=(25_000_000, 250_000_000),
     least_pause_ns=1_000_000,
     retry_budget_minimum=3,
+    tells_upgrades=True,
+    shows_pages=True,
+    tells_strangers=True,
 )
 """Envoy as a bundle sets it up."""
 

@@ -21,6 +21,10 @@ def build_report(out: Path, result: BuildResult, terminal: Terminal) -> str:
         lines.append(f"added {' and '.join(result.added)}, which {_needing(result)}")
     if result.dropped_targets:
         lines.append(f"gone from the bundle: {', '.join(result.dropped_targets)} (not a target of this build)")
+    if equal := [one for one in result.proofs if one.meaning == "equal" and one.files]:
+        workloads = counted(max(one.files for one in equal), "workload")
+        named = ", ".join(one.target for one in equal)
+        lines.append(f"proved equal to the program: {workloads} × {counted(len(equal), 'target')} ({named})")
     passed, failed = result.tests
     if failed:
         told = f"{failed} of {counted(passed + failed, 'test case')} not as expected: see `meshc test`"
