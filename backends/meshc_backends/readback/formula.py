@@ -191,6 +191,12 @@ def any_of(parts: Iterable[Formula]) -> Formula:
     return Any(frozenset(flat)) if flat else NEVER
 
 
+def all_apart(parts: list[Formula]) -> Formula:
+    """Return the formula that holds if all parts do, of which no two are about one thing and none is a combination."""
+    told = [part for part in parts if part is not ALWAYS]
+    return told[0] if len(told) == 1 else All(frozenset(told)) if told else ALWAYS
+
+
 def path_in(paths: PathSet) -> Formula:
     """Return the question for a path of the set; every path has a slash at its beginning."""
     return ALWAYS if EVERYTHING_BEGINS in paths else PathIn(paths)

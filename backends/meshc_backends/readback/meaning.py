@@ -27,7 +27,7 @@ from meshc_backends.readback.asked import (
     value_of,
     whole,
 )
-from meshc_backends.readback.formula import ALWAYS, NEVER, Formula, MethodIn, all_of, path_in
+from meshc_backends.readback.formula import ALWAYS, NEVER, Callers, Formula, MethodIn, all_apart, all_of, path_in
 from meshc_backends.readback.paths import Escapes, meant
 from meshc_backends.readback.policy import (
     Action,
@@ -204,22 +204,23 @@ class _Meaning:
                     continue
                 formula = self.match(rule.match)
             else:
-                formula = all_of((ALWAYS if who == ANYBODY else who, self.match(rule.match)))
+                formula = self.match(rule.match, None if who == ANYBODY else who)
             stages[rule.effect is Effect.ALLOW].append(Named(rule.id, formula, rule.origin))
         return (
             Stage(denies=True, rules=frozenset(stages[0])),
             Stage(denies=False, rules=frozenset(stages[1])),
         )
 
-    def match(self, match: RequestMatch) -> Formula:
-        parts: list[Formula] = []
+    def match(self, match: RequestMatch, callers: Callers | None = None) -> Formula:
+        parts: list[Formula] = [] if callers is None else [callers]
         if match.methods:
             parts.append(MethodIn(frozenset(match.methods)))
         if match.path is not None:
             parts.append(path_in(meant(match.path, self.terms.escapes)))
         if match.condition is not None:
             parts.append(condition_meant(match.condition))
-        return all_of(parts)
+            return all_of(parts)
+        return all_apart(parts)
 
     # ---- on the way out
 

@@ -13,6 +13,7 @@ from meshc_backends.readback.formula import (
     Has,
     MemberIn,
     MethodIn,
+    all_apart,
     all_of,
     any_of,
     not_,
@@ -41,13 +42,13 @@ def requests_of(fields: dict[str, Any], place: str, callers: Callers | None = No
     if callers is not None and (callers.named or not callers.others):
         parts.append(callers)
     if fields.get("methods") is not None:
-        methods = texts(fields, "methods", place)
-        parts.append(MethodIn(methods) if methods else NEVER)
+        parts.append(MethodIn(texts(fields, "methods", place)))
     if (path := fields.get("path")) is not None:
         parts.append(_paths(path, place))
     if (condition := fields.get("condition")) is not None:
         parts.append(_condition(condition, place))
-    return parts[0] if len(parts) == 1 else all_of(parts)
+        return all_of(parts)
+    return all_apart(parts)
 
 
 def callers_of(fields: dict[str, Any], place: str) -> Callers:
