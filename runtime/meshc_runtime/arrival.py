@@ -8,6 +8,7 @@ from meshc_runtime.client_http2 import Http2Client
 from meshc_runtime.http2_frame import PREFACE
 from meshc_runtime.judge import RefusedConnectionError
 from meshc_runtime.stream import Stream
+from meshc_runtime.tcp_relay import TcpRelay
 
 _H2 = "h2"
 
@@ -40,6 +41,11 @@ class Arrival:
             self._refuse(error.kind, str(error))
             return
         self._greeted = True
+        if self.side.opaque:
+            relay = TcpRelay(self._registry, self.side, stream)
+            self._hand_over(stream, relay)
+            relay.begin()
+            return
         agreed = None if stream.tls is None else stream.tls.session.selected_alpn_protocol()
         if agreed == _H2:
             self._hand_over(stream, Http2Client(self._registry, self.side, stream))
@@ -112,7 +118,7 @@ class Arrival:
         del reason
         self.close()
 
-    def _hand_over(self, stream: Stream, client: Http1Client | Http2Client) -> None:
+    def _hand_over(self, stream: Stream, client: Http1Client | Http2Client | TcpRelay) -> None:
         self._stream = None
         stream.owner = client
         after: ClientConnection = client

@@ -23,6 +23,8 @@ class Side(Protocol):
     """What a connection's requests are judged by: the inbound or the outbound half of the policy."""
 
     direction: str
+    opaque: bool
+    """Whether the connection's bytes are nobody's business: it is judged once, by `admit`."""
 
     def greet(self, stream: Stream) -> None:
         """See who connected.
@@ -33,6 +35,13 @@ class Side(Protocol):
 
     def new_record(self) -> AccessRecord:
         """The record of a request that has just begun."""
+
+    def admit(self, record: AccessRecord) -> UpstreamCluster:
+        """Judge a whole connection, and say where it goes.
+
+        Raises:
+            DeniedError: nowhere.
+        """
 
     def judge(self, head: RequestHead, record: AccessRecord) -> tuple[Admitted, UpstreamCluster]:
         """Judge a request.

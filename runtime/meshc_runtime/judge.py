@@ -94,6 +94,22 @@ def judge_inbound(
     return Admitted(request=_outgoing(head, path, identity), cluster=policy.port.server_name, timeout=None, retry=None)
 
 
+def judge_connection(policy: InboundPolicy, caller: str, record: AccessRecord) -> str:
+    """Judge a whole connection of an authenticated caller to this workload; the name of the app's cluster.
+
+    Rules of such a port are about nothing but callers, so any request is as good as another to ask them about.
+
+    Raises:
+        DeniedError: the caller may not connect.
+    """
+    decision = policy.authorizer.decide(caller, "", "/", _NO_HEADERS)
+    record.rule = decision.rule or ""
+    if not decision.allowed:
+        raise DeniedError(403, "denied" if decision.rule else "not allowed")
+    record.cluster = "app"
+    return policy.port.server_name
+
+
 def judge_outbound(policy: Policy, head: RequestHead, random: Callable[[], float], record: AccessRecord) -> Admitted:
     """Judge a request of the workload itself to the service its Host names, and note the verdict.
 

@@ -116,6 +116,11 @@ class ProxyMetrics:
             "Connections closed before a request: handshakes that failed, ports not carried.",
             ("direction", "reason"),
         )
+        self.tcp_connections = Counter(
+            "meshc_tcp_connections_total",
+            "Connections to ports that are not HTTP: carried, denied, or failed.",
+            ("direction", "service", "rule", "outcome"),
+        )
         self.dropped_log_lines = Counter(
             "meshc_access_log_dropped_total", "Access log lines dropped because the log is not read fast enough."
         )
@@ -133,6 +138,7 @@ class ProxyMetrics:
             self.connections,
             self.open_connections,
             self.refused_connections,
+            self.tcp_connections,
             self.dropped_log_lines,
         )
         return "\n".join(line for metric in metrics for line in metric.lines()) + "\n"

@@ -13,7 +13,7 @@ from meshc_runtime.route import HostTable, RouteTable
 from meshc_runtime.snapshot import InboundPort, OutboundService, Protocol, Route, Snapshot
 
 CARRIED: frozenset[Protocol] = frozenset({"http", "http2", "grpc"})
-"""The protocols this version of the proxy carries; the others are refused, never passed unjudged."""
+"""The protocols whose requests are judged; of the others whole connections are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,17 +102,10 @@ def _compile_route(route: Route) -> RoutePolicy:
 
 
 def uncarried(snapshot: Snapshot) -> list[str]:
-    """One warning for each port whose protocol this version refuses to carry."""
-    warnings = [
-        f"inbound port {port.number} of {port.service} speaks {port.protocol}, which this version does not carry: "
-        "its connections are closed"
-        for port in snapshot.inbound
-        if port.protocol not in CARRIED
-    ]
-    warnings += [
-        f"outbound {service.name}:{service.port} speaks {service.protocol}, which this version does not carry: "
-        "its requests are answered 503"
+    """One warning for each service that HTTP cannot be spoken to, though its name is a Host here."""
+    return [
+        f"outbound {service.name}:{service.port} speaks {service.protocol}, which no request can be sent by: "
+        "requests to it are answered 503"
         for service in snapshot.outbound
         if service.protocol not in CARRIED
     ]
-    return warnings

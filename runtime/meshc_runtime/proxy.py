@@ -21,11 +21,12 @@ from meshc_runtime.loop import READ, Loop
 from meshc_runtime.metrics import ProxyMetrics
 from meshc_runtime.policy import Policy, compile_policy, uncarried
 from meshc_runtime.resolve import Resolver
-from meshc_runtime.sides import INBOUND, OUTBOUND, InboundSide, OutboundSide
+from meshc_runtime.sides import INBOUND, OUTBOUND, ConnectionSide, InboundSide, OutboundSide
 from meshc_runtime.snapshot import (
     Address,
     Cluster,
     MeshTransport,
+    OutboundConnection,
     PlainTransport,
     Protocol,
     Snapshot,
@@ -173,6 +174,7 @@ class Proxy:
         self._connections: set[ClientConnection] = set()
         self._pages_open: set[PageConnection] = set()
         self._listeners: dict[str, _Listener] = {}
+        self._client_listeners = [INBOUND, OUTBOUND]
         self._log: LogWriter | None = None
         try:
             self._enforced = self._enforce(snapshot)
@@ -233,7 +235,7 @@ class Proxy:
             self._accept_clients(True)
 
     def _accept_clients(self, wanted: bool) -> None:
-        for name in (INBOUND, OUTBOUND):
+        for name in self._client_listeners:
             if name in self._listeners:
                 self._listeners[name].accept(wanted)
 
@@ -242,6 +244,10 @@ class Proxy:
         if listeners.inbound is not None:
             self._listen(INBOUND, listeners.inbound, self._accept_inbound)
         self._listen(OUTBOUND, listeners.outbound, self._accept_outbound)
+        for connection in snapshot.connections:
+            name = f"{connection.service}:{connection.port}"
+            self._listen(name, connection.listener, self._accepts_connections(connection))
+            self._client_listeners.append(name)
         admin: Pages = {
             "/ready": self._ready_page,
             "/stats": self._metrics_page,
@@ -325,6 +331,15 @@ class Proxy:
         enforced = self._enforced
         self._accept_client(sock, OutboundSide(enforced.policy, enforced.clusters, self.random), None)
 
+    def _accepts_connections(self, connection: OutboundConnection) -> Callable[[socket.socket], None]:
+        def accept(sock: socket.socket) -> None:
+            enforced = self._enforced
+            caller = enforced.policy.snapshot.workload.spiffe_id
+            side = ConnectionSide(caller, connection, enforced.clusters[connection.cluster])
+            self._accept_client(sock, side, None)
+
+        return accept
+
     def _accept_client(self, sock: socket.socket, side: Side, tls: TlsLayer | None) -> None:
         connection = Arrival(self, side)
         self._connections.add(connection)
@@ -383,7 +398,7 @@ class Proxy:
         if self.draining:
             return
         self.draining = True
-        for name in (INBOUND, OUTBOUND):
+        for name in self._client_listeners:
             if name in self._listeners:
                 self._listeners[name].close()
         self._close_idle_clients()

@@ -7,14 +7,17 @@ from collections.abc import Callable, Mapping
 from meshc_runtime.access_log import AccessRecord
 from meshc_runtime.judge import (
     Admitted,
+    DeniedError,
     RefusedConnectionError,
     RefusedRequestError,
     identity_value,
+    judge_connection,
     judge_inbound,
     judge_outbound,
 )
 from meshc_runtime.message import RequestHead
 from meshc_runtime.policy import CARRIED, InboundPolicy, Policy
+from meshc_runtime.snapshot import OutboundConnection
 from meshc_runtime.stream import Stream
 from meshc_runtime.tls import IdentityError, PeerIdentities, asked_server_name
 from meshc_runtime.upstream import UpstreamCluster
@@ -27,6 +30,7 @@ class InboundSide:
     """One connection from the mesh: its peer is authenticated once, its port chosen once."""
 
     direction = INBOUND
+    opaque = False
 
     def __init__(self, policy: Policy, apps: Mapping[str, UpstreamCluster], identities: PeerIdentities) -> None:
         self._policy = policy
@@ -40,7 +44,7 @@ class InboundSide:
         """Read the peer's identity and the port it asked for.
 
         Raises:
-            RefusedConnectionError: no identity, no such port, or one whose protocol is not carried.
+            RefusedConnectionError: no identity, or no such port.
         """
         session = None if stream.tls is None else stream.tls.session
         try:
@@ -51,9 +55,8 @@ class InboundSide:
         port = self._policy.inbound_port(asked_server_name(session))
         if port is None:
             raise RefusedConnectionError("port", "no port for this server name")
-        if port.port.protocol not in CARRIED:
-            raise RefusedConnectionError("protocol", f"protocol {port.port.protocol} is not carried")
         self._port = port
+        self.opaque = port.port.protocol not in CARRIED
         own = self._policy.snapshot.workload.spiffe_id
         self._identity = identity_value(own, identity.spiffe_id, identity.fingerprint)
 
@@ -64,6 +67,16 @@ class InboundSide:
             record.service = self._port.port.service
             record.port = self._port.port.number
         return record
+
+    def admit(self, record: AccessRecord) -> UpstreamCluster:
+        """Judge the connection by the rules of its port.
+
+        Raises:
+            DeniedError: the caller may not connect.
+        """
+        if self._port is None:
+            raise DeniedError(403, "no port")
+        return self._apps[judge_connection(self._port, self._caller, record)]
 
     def judge(self, head: RequestHead, record: AccessRecord) -> tuple[Admitted, UpstreamCluster]:
         """Judge a request by the rules of the connection's port.
@@ -81,6 +94,7 @@ class OutboundSide:
     """Every connection from the workload's own app."""
 
     direction = OUTBOUND
+    opaque = False
 
     def __init__(self, policy: Policy, clusters: Mapping[str, UpstreamCluster], random: Callable[[], float]) -> None:
         self._policy = policy
@@ -94,6 +108,15 @@ class OutboundSide:
         """A record of a request of the workload."""
         return AccessRecord(direction=OUTBOUND, caller=self._policy.snapshot.workload.spiffe_id)
 
+    def admit(self, record: AccessRecord) -> UpstreamCluster:
+        """Whole connections have listeners of their own.
+
+        Raises:
+            DeniedError: always.
+        """
+        del record
+        raise DeniedError(403, "no connection")
+
     def judge(self, head: RequestHead, record: AccessRecord) -> tuple[Admitted, UpstreamCluster]:
         """Judge a request by its Host.
 
@@ -102,3 +125,39 @@ class OutboundSide:
         """
         admitted = judge_outbound(self._policy, head, self._random, record)
         return admitted, self._clusters[admitted.cluster]
+
+
+class ConnectionSide:
+    """Every connection of the workload's own app to one port that is not HTTP; the callee judges it."""
+
+    direction = OUTBOUND
+    opaque = True
+
+    def __init__(self, caller: str, connection: OutboundConnection, cluster: UpstreamCluster) -> None:
+        self._caller = caller
+        self._connection = connection
+        self._cluster = cluster
+
+    def greet(self, stream: Stream) -> None:
+        """Whoever reaches the loopback listener is the workload."""
+
+    def new_record(self) -> AccessRecord:
+        """A record of a connection of the workload."""
+        record = AccessRecord(direction=OUTBOUND, caller=self._caller)
+        record.service = self._connection.service
+        record.port = self._connection.port
+        return record
+
+    def admit(self, record: AccessRecord) -> UpstreamCluster:
+        """The callee's proxies."""
+        record.cluster = self._connection.cluster
+        return self._cluster
+
+    def judge(self, head: RequestHead, record: AccessRecord) -> tuple[Admitted, UpstreamCluster]:
+        """There are no requests here.
+
+        Raises:
+            RefusedRequestError: always.
+        """
+        del head, record
+        raise RefusedRequestError(503, "no HTTP")

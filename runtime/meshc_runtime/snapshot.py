@@ -276,6 +276,18 @@ class OutboundService(_Part):
         return self
 
 
+class OutboundConnection(_Part):
+    """One port of a service that is not HTTP: the workload reaches it at a listener of its own on loopback.
+
+    The service's own proxy decides who may connect.
+    """
+
+    service: Name
+    port: PortNumber
+    listener: Address
+    cluster: Name
+
+
 class MeshTransport(_Part):
     """Mutual TLS to a proxy of the mesh that must prove exactly this identity."""
 
@@ -350,6 +362,7 @@ class Snapshot(_Part):
     listeners: Listeners = Listeners()
     inbound: tuple[InboundPort, ...] = ()
     outbound: tuple[OutboundService, ...] = ()
+    connections: tuple[OutboundConnection, ...] = ()
     clusters: tuple[Cluster, ...] = ()
     mesh_hosts: MeshHosts = MeshHosts()
     access_log: Annotated[str, Field(min_length=1)] = "-"
@@ -374,6 +387,9 @@ class Snapshot(_Part):
                 for destination in route.destinations:
                     if destination.cluster not in known:
                         raise ValueError(f"route `{route.id}` names unknown cluster `{destination.cluster}`")
+        for connection in self.connections:
+            if connection.cluster not in known:
+                raise ValueError(f"`{connection.service}` names unknown cluster `{connection.cluster}`")
         if self.inbound and self.listeners.inbound is None:
             raise ValueError("inbound ports need an inbound listener")
         if not self.workload.spiffe_id.startswith(f"spiffe://{self.workload.trust_domain}/"):

@@ -55,6 +55,7 @@ class Stream:
         self._out = bytearray()
         self._was_congested = False
         self._finishing = False
+        self._says_no_more = False
         self._paused = False
         self._ended = False
         self._events = WRITE if connecting else READ
@@ -86,7 +87,7 @@ class Stream:
 
     def write(self, data: bytes) -> None:
         """Send, or keep until it can be sent; nothing happens on a closed stream."""
-        if self.closed or self._finishing:
+        if self.closed or self._finishing or self._says_no_more:
             return
         if self.tls is None:
             self._send(data)
@@ -107,6 +108,17 @@ class Stream:
         if self._paused:
             self._paused = False
             self._watch()
+
+    def end_writing(self) -> None:
+        """Tell the peer, when what is left has been sent, that no more comes; read on what it still sends."""
+        if self.closed or self._finishing or self._says_no_more:
+            return
+        self._says_no_more = True
+        if self.tls is not None and self.tls.established:
+            self.tls.say_goodbye()
+            self._send(self.tls.outgoing())
+        if not self._out:
+            self._shut_down()
 
     def finish(self) -> None:
         """Send what is left and tell the peer that no more comes; what it still sends is thrown away."""
@@ -240,7 +252,7 @@ class Stream:
         if self._out:
             return
         self._watch()
-        if self._finishing:
+        if self._finishing or self._says_no_more:
             self._shut_down()
             self.owner.drained()
         elif self._was_congested:

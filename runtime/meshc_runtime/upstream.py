@@ -76,6 +76,10 @@ class UpstreamCluster:
         self._place(connection, endpoint)
         return connection
 
+    def place(self, link: UpstreamLink) -> None:
+        """Connect for a whole connection of a client's."""
+        self._place(link, self._choose() if self.endpoints else None)
+
     def stop_waiting(self, link: UpstreamLink) -> None:
         """Look for no address any more for this connection."""
         if link in self.waiting:

@@ -111,7 +111,7 @@ def test_what_the_program_does_not_say_is_refused(
 def test_the_table_says_who_runs_where_and_what_does_not(running: tuple[RunningUp, Path]) -> None:
     shown = running[0].wait_for("logs: ")
     assert "spiffe://small.example/ns/default/sa/api" in shown
-    assert "db:5432: tcp does not pass the Python proxy yet" in shown
+    assert "db:5432: there is no stand-in for tcp" in shown
     assert "pay:50051: stand-ins do not speak grpc" in shown
     line = next(line for line in shown.splitlines() if "curl" in line)
     host, port = running[0].outbound("ingress")

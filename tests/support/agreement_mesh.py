@@ -70,6 +70,7 @@ class AgreementMesh:
     """A mesh that runs from `launch` to `close`; `send` asks it one question.
 
     `voice_of` says for each workload which proxy enforces. `edit` changes what was emitted, to plant mistakes.
+    `raw_applications` are ports of loopback at which applications of tcp ports listen, by service and port number.
     `external_tls` gives the server context of an external's host; `roots` the file by which sidecars verify them.
     """
 
@@ -84,6 +85,7 @@ class AgreementMesh:
         edit: Edit | None = None,
         external_tls: dict[str, ssl.SSLContext] | None = None,
         roots: Path | None = None,
+        raw_applications: dict[tuple[str, int], int] | None = None,
     ) -> None:
         self.index = index
         self.name = voice.value if isinstance(voice, Voice) else "mixed"
@@ -96,6 +98,8 @@ class AgreementMesh:
         self._edit = edit
         self._external_tls = external_tls or {}
         self._roots = roots
+        self._raw_applications = raw_applications or {}
+        self._outbound_tcp: dict[tuple[str, str, int], Address] = {}
         self._numbers = itertools.count(1)
         self._processes: list[ProxyProcess] = []
         self._listeners: dict[Instance, Listeners] = {}
@@ -111,6 +115,11 @@ class AgreementMesh:
             service = self.index.services.get(instance.workload.name)
             for port in service.ports if service else ():
                 self._stand_in(instance, port)
+        for caller in self.index.workloads:
+            for service in self.index.mesh.services:
+                for port in service.ports:
+                    if not port.protocol.is_http:
+                        self._outbound_tcp[caller, service.name, port.number] = self._free()
         external_table = {host: self._external(name, host) for name, host in self._external_hosts()}
         for instance, document in self._emitted(instances, external_table):
             if instance.version not in TROUBLED:
@@ -183,6 +192,10 @@ class AgreementMesh:
         instance = next(one for one in self._listeners if one.workload.name == caller and one.version not in TROUBLED)
         address = self._listeners[instance].outbound
         return address.host, address.port
+
+    def outbound_tcp(self, caller: str, callee: str, port: int) -> int:
+        """Return the port of loopback at which a workload's sidecar takes its connections to a port of a callee."""
+        return self._outbound_tcp[caller, callee, port].port
 
     def inbound(self, callee: str) -> tuple[str, int]:
         """Return where a callee's sidecar takes calls: of its first instance that has one."""
@@ -270,12 +283,13 @@ class AgreementMesh:
             placement = LoopbackPlacement(
                 listener_table={name: self._listeners[instance] for name, instance in current.items()},
                 application_table={
-                    (service.name, port.number): self._applications.get((current[service.name], port.number), nowhere)
+                    (service.name, port.number): self._application(current[service.name], port.number, nowhere)
                     for service in self.index.mesh.services
                     for port in service.ports
                 },
                 endpoint_table=dict(self._endpoints(instances)),
                 external_table=external_table,
+                outbound_tcp_table=self._outbound_tcp,
                 certificate_directories={
                     name: str(self.certificates.directory_of(name)) for name in self.index.workloads
                 },
@@ -284,6 +298,10 @@ class AgreementMesh:
             documents = {voice: self._emit(voice, placement) for voice in self.voices}
             for name, instance in chosen.items():
                 yield instance, documents[self._voice_of(name)][name]
+
+    def _application(self, instance: Instance, number: int, nowhere: Address) -> Address:
+        raw = self._raw_applications.get((instance.workload.name, number))
+        return self._applications.get((instance, number), nowhere) if raw is None else Address(LOOPBACK, raw)
 
     def _emit(self, voice: Voice, placement: LoopbackPlacement) -> dict[str, Any]:
         backend = _BACKENDS[voice]

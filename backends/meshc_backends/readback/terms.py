@@ -75,7 +75,7 @@ ENVOY = TargetTerms(
 SIDECAR = TargetTerms(
     name="sidecar",
     escapes=Escapes.UPPER,
-    protocols=HTTP,
+    protocols=EVERY_PROTOCOL,
     protocols_outside=HTTP,
     protocols_offered=("h2", "http/1.1"),
     # CONNECT does not get as far as any rule: it is answered with 405 while its head is read.

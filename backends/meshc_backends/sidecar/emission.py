@@ -9,11 +9,12 @@ from pydantic import ValidationError
 from meshc_backends.artifact import Artifact, Emission, Loss, Reservation
 from meshc_backends.backend import EmitContext
 from meshc_backends.measured import SIDECAR_PROTOCOLS
+from meshc_backends.outbound_address import address_findings
 from meshc_backends.placement import Placement
 from meshc_backends.sidecar.inbound import address, inbound_ports
 from meshc_backends.sidecar.outbound import outbound_services, settings_problems
 from meshc_compiler.ir.feature import Feature
-from meshc_compiler.ir.mesh import Mesh, MeshIndex
+from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.setting import Settings
 from meshc_compiler.ir.slice import WorkloadSlice
 from meshc_compiler.ir.workload import ServicePort
@@ -25,7 +26,7 @@ from meshc_runtime import snapshot as out
 TARGET = "sidecar"
 
 CARRIED = SIDECAR_PROTOCOLS
-"""The protocols that the Python proxy speaks."""
+"""The protocols of requests that the Python proxy speaks; of others it carries whole connections inside the mesh."""
 
 
 class SidecarBackend:
@@ -50,10 +51,11 @@ class SidecarBackend:
         artifacts: list[Artifact] = []
         diagnostics: list[Diagnostic] = []
         reservations: list[Reservation] = []
-        for what, port in _ports(index.mesh):
-            if port.protocol not in CARRIED:
-                diagnostics.append(_not_carried(what, port))
-                reservations.append(_refused(what, port))
+        for external in index.mesh.externals:
+            if external.port.protocol not in CARRIED:
+                what = f"external `{external.name}`"
+                diagnostics.append(_not_carried(what, external.port))
+                reservations.append(_refused(what, external.port))
         for emission in context.workshop.make(TARGET, index, context.placement, emit_workload, context.reader):
             artifacts += emission.artifacts
             diagnostics += emission.diagnostics
@@ -67,7 +69,7 @@ SIDECAR = SidecarBackend()
 def emit_workload(slice_: WorkloadSlice, placement: Placement) -> Emission:
     """Return one workload's snapshot: a function of its slice and of where things listen."""
     name = slice_.workload.name
-    problems = tuple(_setting_findings(slice_))
+    problems = (*_setting_findings(slice_), *address_findings(slice_, placement, TARGET))
     if problems:
         return Emission(diagnostics=problems)
     try:
@@ -82,7 +84,7 @@ def _snapshot(slice_: WorkloadSlice, placement: Placement) -> out.Snapshot:
     workload = slice_.workload
     where = placement.listeners(workload)
     certificates = placement.certificates(workload).rstrip("/")
-    services, clusters = outbound_services(slice_, placement)
+    services, connections, clusters = outbound_services(slice_, placement)
     return out.Snapshot(
         workload=out.WorkloadIdentity(
             name=workload.name, spiffe_id=str(workload.spiffe_id), trust_domain=slice_.trust_domain
@@ -101,27 +103,19 @@ def _snapshot(slice_: WorkloadSlice, placement: Placement) -> out.Snapshot:
         ),
         inbound=inbound_ports(slice_, placement),
         outbound=services,
+        connections=connections,
         clusters=clusters,
         mesh_hosts=out.MeshHosts(namespaces=slice_.namespaces),
     )
 
 
-def _ports(mesh: Mesh) -> Iterator[tuple[str, ServicePort]]:
-    """Yield every port of the mesh and what it belongs to."""
-    for service in mesh.services:
-        for port in service.ports:
-            yield f"service `{service.name}`", port
-    for external in mesh.externals:
-        yield f"external `{external.name}`", external.port
-
-
 def _not_carried(what: str, port: ServicePort) -> Diagnostic:
     return Diagnostic(
         code=SIDECAR_PROTOCOL,
-        message=f"the Python proxy refuses calls to {what}: it does not speak `{port.protocol.value}`",
+        message=f"the Python proxy refuses calls to {what}: it does not carry `{port.protocol.value}` out of the mesh",
         primary=port.origin or _nowhere(),
         label=f"port {port.number}",
-        help="build the target `envoy` for the workloads that make or take these calls",
+        help="a service of the mesh may be called so; for an external use `http`, or `443/tls` with a `tls` block",
         subject=f"sidecar {what} {port.number}",
     )
 
@@ -131,7 +125,7 @@ def _refused(what: str, port: ServicePort) -> Reservation:
         target=TARGET,
         loss=Loss.REFUSED,
         subject=f"{what} port {port.number}/{port.protocol.value}",
-        reason=f"the Python proxy does not speak {port.protocol.value}: such calls are refused",
+        reason=f"no listener carries {port.protocol.value} out of the mesh: such calls find no way out of a sidecar",
     )
 
 

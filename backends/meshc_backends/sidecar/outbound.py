@@ -26,11 +26,26 @@ _BACKOFF_MS = (25, 250)
 
 def outbound_services(
     slice_: WorkloadSlice, placement: Placement
-) -> tuple[tuple[out.OutboundService, ...], tuple[out.Cluster, ...]]:
-    """Return the services that the workload may call, and the clusters that their routes name."""
+) -> tuple[tuple[out.OutboundService, ...], tuple[out.OutboundConnection, ...], tuple[out.Cluster, ...]]:
+    """Return what the workload may call by requests and by whole connections, and the clusters that these name."""
     services: list[out.OutboundService] = []
+    connections: list[out.OutboundConnection] = []
     clusters: dict[str, out.Cluster] = {}
     for service in slice_.services:
+        if not service.port.protocol.is_http:
+            listener = placement.outbound_tcp(slice_.workload, service.service, service.port)
+            if listener is not None:
+                cluster = _connection_cluster(service, placement)
+                clusters[cluster.name] = cluster
+                connections.append(
+                    out.OutboundConnection(
+                        service=service.service.name,
+                        port=service.port.number,
+                        listener=address(listener),
+                        cluster=cluster.name,
+                    )
+                )
+            continue
         services.append(_service(service))
         for rule in service.rules:
             for destination in rule.destinations:
@@ -38,11 +53,13 @@ def outbound_services(
                 clusters.setdefault(cluster.name, cluster)
     bare = _owners_of_bare_names(slice_.externals)
     for external in slice_.externals:
+        if not external.external.port.protocol.is_http:
+            continue
         for host in external.external.hosts:
             services.append(_external(external, host, default=bare[host] is external))
             cluster = _external_cluster(external, host, placement)
             clusters.setdefault(cluster.name, cluster)
-    return tuple(services), tuple(sorted(clusters.values(), key=lambda cluster: cluster.name))
+    return tuple(services), tuple(connections), tuple(sorted(clusters.values(), key=lambda cluster: cluster.name))
 
 
 def settings_problems(settings: Settings) -> tuple[str, ...]:
@@ -121,6 +138,14 @@ def _service_cluster(
             spiffe_id=str(service.workload.spiffe_id),
             server_name=server_name(service.service, service.port),
         ),
+    )
+
+
+def _connection_cluster(service: OutboundService, placement: Placement) -> out.Cluster:
+    """Return the cluster of all instances: connections have nothing that a route could look at."""
+    settings = service.rules[-1].settings.of_connections()
+    return _service_cluster(
+        service, Destination(service=service.service.name, version=None, weight=100), settings, placement
     )
 
 

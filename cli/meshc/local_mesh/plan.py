@@ -156,7 +156,7 @@ def _left_out(service: Service | None, up: UpFile) -> list[NotRun]:
     for port in service.ports:
         what = f"{service.name}:{port.number}"
         if port.protocol not in CARRIED:
-            left_out.append(NotRun(what=what, reason=f"{port.protocol.value} does not pass the Python proxy yet"))
+            left_out.append(NotRun(what=what, reason=f"there is no stand-in for {port.protocol.value}"))
         elif port.protocol is not Protocol.HTTP and not real:
             reason = f"stand-ins do not speak {port.protocol.value}: calls are answered once a real address is given"
             left_out.append(NotRun(what=what, reason=reason))

@@ -112,14 +112,14 @@ SIDECAR_PROTOCOL = Code(
     id="MSH820",
     name="sidecar-protocol",
     severity=Severity.WARNING,
-    summary="the Python proxy does not carry the protocol of a port, and refuses its calls",
+    summary="the Python proxy does not carry the protocol of an external, and refuses its calls",
     why=(
-        "The Python proxy speaks HTTP/1.1, HTTP/2 and gRPC. Calls to ports of other protocols (tcp, tls) are closed, "
-        "never passed unchecked, so nothing opens that the program closes; but what the program allows there does not "
-        "work through this proxy. Build the target `envoy` for those workloads."
+        "Out of the mesh the Python proxy speaks HTTP/1.1, HTTP/2 and gRPC. Connections to externals of tcp and tls "
+        "find no way out of it, so nothing opens that the program closes; but what the program allows there "
+        "does not work through this proxy. Services of the mesh may be called so."
     ),
-    bad=_WEB + "service pay { port: 9000/tcp }\nallow web -> pay : tcp\n",
-    good=_WEB + "service pay { port: 9000/grpc }\nallow web -> pay : rpc pay.v1.Pay/Charge\n",
+    bad=_WEB + 'external db { hosts: ["db.example"], port: 5432/tcp }\nallow web -> db : tcp\n',
+    good=_WEB + "service db { port: 5432/tcp }\nallow web -> db : tcp\n",
 )
 
 SIDECAR_CANNOT_HOLD = Code(

@@ -267,7 +267,6 @@ def test_a_host_of_two_externals_means_the_one_that_speaks_http() -> None:
     content = {artifact.path: artifact.content for artifact in emission.artifacts}
     outbound = out.parse_snapshot(content["sidecar/web.json"]).outbound
     assert [(one.name, one.hosts, one.port, one.default) for one in outbound] == [
-        ("raw", ("api.stripe.com",), 5000, False),
         ("stripe", ("api.stripe.com",), 443, True),
         ("stripe", ("files.stripe.com",), 443, True),
     ]
@@ -283,17 +282,32 @@ def test_the_programs_of_the_documentation_yield_their_codes() -> None:
 
 
 @pytest.mark.parametrize("protocol", [Protocol.TCP, Protocol.TLS])
-def test_a_port_that_the_proxy_does_not_speak_is_told_and_reserved(protocol: Protocol) -> None:
-    a_mesh = mesh(services=(service("api", http_port(9000, protocol=protocol)), service("web")), rules=())
-    emission = emit(a_mesh)
+def test_whole_connections_stay_in_the_mesh(protocol: Protocol) -> None:
+    services = (service("api", http_port(9000, protocol=protocol)), service("web"))
+    outside = External(name="raw", hosts=("raw.example",), port=ServicePort(name="main", number=9, protocol=protocol))
+    emission = emit(mesh(services=services, externals=(outside,), rules=(allow("web", "api", port=9000),)))
     (warning,) = emission.diagnostics
     assert (warning.code.id, warning.severity) == ("MSH820", "warning")
     assert f"`{protocol.value}`" in warning.message
     (reservation,) = emission.reservations
     assert (reservation.loss, reservation.target) == (Loss.REFUSED, "sidecar")
-    assert reservation.subject == f"service `api` port 9000/{protocol.value}"
+    assert reservation.subject == f"external `raw` port 9/{protocol.value}"
     content = {artifact.path: artifact.content for artifact in emission.artifacts}
     assert out.parse_snapshot(content["sidecar/api.json"]).inbound[0].protocol == protocol.value
+    web = out.parse_snapshot(content["sidecar/web.json"])
+    assert web.outbound == ()
+    (connection,) = web.connections
+    assert (connection.service, connection.port, connection.listener.port) == ("api", 9000, 9000)
+    assert [(one.name, one.speaks) for one in web.clusters] == [(connection.cluster, "bytes")]
+
+
+def test_two_callees_at_one_address_are_told() -> None:
+    services = tuple(service(name, http_port(9000, protocol=Protocol.TCP)) for name in ("one", "two"))
+    rules = tuple(allow("web", name, port=9000) for name in ("one", "two"))
+    workloads = tuple(map(workload, ("one", "two", "web")))
+    emission = emit(mesh(workloads=workloads, services=(*services, service("web")), rules=rules))
+    (finding,) = emission.diagnostics
+    assert finding.message == "`web` would call `two:9000` at 127.0.0.1:9000, which is taken by the calls to `one:9000`"
 
 
 def test_connections_speak_what_their_port_does() -> None:

@@ -44,10 +44,10 @@ _MILLIONTHS_OF_PERCENT = 10_000
 _TO_APPLICATION_NS = 5_000_000_000
 """What connects to the workload itself in 5 s or not at all."""
 
-_SPOKEN = {"http": "http1", "http2": "http2", "grpc": "http2"}
+_SPOKEN = {"http": "http1", "http2": "http2", "grpc": "http2", "tcp": "tcp", "tls": "tcp"}
 """What the proxy speaks to the workload itself on a port of each protocol."""
-_NOT_CARRIED = frozenset({"tcp", "tls"})
-"""Protocols that the proxy knows and does not carry: connections are closed, requests answered with 503."""
+_CONNECTION_IDLE_NS = 3_600_000_000_000
+"""What carries nothing for an hour is closed, where a connection is all that is seen."""
 
 _OFFERED = ("h2", "http/1.1")
 _NAMED: dict[str, tuple[str, ...]] = {"http/1.1": ("http/1.1",), "h2": ("h2",), "bytes": ()}
@@ -59,7 +59,7 @@ _WHOLE = Fraction(1)
 _SNAPSHOT = frozenset(
     {
         "version", "workload", "certificates", "listeners", "inbound", "outbound", "clusters", "mesh_hosts",
-        "access_log", "guards",
+        "access_log", "guards", "connections",
     }
 )  # fmt: skip
 _WORKLOAD = frozenset({"name", "spiffe_id", "trust_domain"})
@@ -71,6 +71,7 @@ _INBOUND = frozenset({"service", "number", "protocol", "server_name", "app", "ru
 _RULE = frozenset({"id", "effect", "callers", "except_callers", "methods", "path", "condition"})
 _LIMIT = frozenset({"id", "callers", "amount", "per_seconds", "burst", "per_header"})
 _OUTBOUND = frozenset({"name", "hosts", "port", "default", "protocol", "rules", "routes"})
+_CONNECTION = frozenset({"service", "port", "listener", "cluster"})
 _ROUTE = frozenset({"id", "methods", "path", "condition", "destinations", "timeout_ms", "retry"})
 _DESTINATION = frozenset({"cluster", "weight"})
 _RETRY = frozenset(
@@ -159,52 +160,58 @@ class _Snapshot:
         inbound = elements(fields, "inbound", "")
         ports = [self._inbound(value, f"inbound.{at}", only=len(inbound) == 1) for at, value in enumerate(inbound)]
         policy = Policy(
-            inbound=tuple(port for port in ports if port is not None),
+            inbound=tuple(ports),
             hosts=dict(self._hosts()),
-            connections={},
+            connections=dict(self._connections()),
             listens=at,
         )
         return policy, own
 
-    def _inbound(self, value: Any, place: str, *, only: bool) -> Inbound | None:
+    def _inbound(self, value: Any, place: str, *, only: bool) -> Inbound:
         fields = members(value, _INBOUND, place)
         spoken = _spoken(fields, place)
-        if spoken is None:
-            return None
+        http = spoken != "tcp"
         app = Upstream(
             addresses=(_address(fields.get("app"), f"{place}.app"),),
             speaks=spoken,
             peer=None,
             connect_timeout_ns=_TO_APPLICATION_NS,
-            idle_timeout_ns=self._idle,
+            idle_timeout_ns=self._idle if http else None,
         )
         gate = _gate(elements(fields, "rules", place), f"{place}.rules", None)
         limits = frozenset(_limit(one, f"{place}.limits") for one in elements(fields, "limits", place))
-        forward = Forward(destinations=frozenset({(app, _WHOLE)}), timeout_ns=None)
+        forward = Forward(
+            destinations=frozenset({(app, _WHOLE)}),
+            timeout_ns=None,
+            idle_timeout_ns=None if http else _CONNECTION_IDLE_NS,
+        )
+        entries = [Entry(ALWAYS, Handling(gate=gate, limits=limits, action=forward))]
+        if http:
+            entries.insert(0, _refuses_trace(gate))
         server_name = text(fields, "server_name", place)
         return Inbound(
             name=f"{text(fields, 'service', place)}:{number(fields, 'number', place)}",
-            protocol="http",
+            protocol="http" if http else "tcp",
             server_names=None if only else frozenset({server_name}),
             peer=Peer(
                 names=frozenset({("URI", f"spiffe://{self._domain}/*")}),
                 roots=self._roots,
                 own=self._own,
                 server_name=None,
-                protocols=_OFFERED,
+                protocols=_OFFERED if http else (),
                 versions=("1.2", "1.3"),
             ),
             one_identity=True,
             plaintext=False,
-            side=_side(_refuses_trace(gate), Entry(ALWAYS, Handling(gate=gate, limits=limits, action=forward))),
+            side=_side(*entries),
         )
 
     def _hosts(self) -> Iterator[tuple[str, Outbound]]:
         for at, value in enumerate(elements(self._fields, "outbound", "")):
             place = f"outbound.{at}"
             fields = members(value, _OUTBOUND, place)
-            if _spoken(fields, place) is None:
-                continue
+            if _spoken(fields, place) == "tcp":
+                raise UnreadError(place, "a service that is not HTTP among those that requests go to")
             port, bare = number(fields, "port", place), fields.get("default")
             if type(bare) is not bool:
                 raise UnreadError(f"{place}.default", "something that is neither true nor false")
@@ -220,6 +227,20 @@ class _Snapshot:
                 yield f"{host}:{port}", outbound
                 if bare:
                     yield host, outbound
+
+    def _connections(self) -> Iterator[tuple[tuple[str, int], Outbound]]:
+        for at, value in enumerate(elements(self._fields, "connections", "")):
+            place = f"connections.{at}"
+            fields = members(value, _CONNECTION, place)
+            cluster = text(fields, "cluster", place)
+            if (upstream := self._clusters.get(cluster)) is None:
+                raise UnreadError(place, f"the cluster `{cluster}`")
+            forward = Forward(
+                destinations=frozenset({(upstream, _WHOLE)}), timeout_ns=None, idle_timeout_ns=_CONNECTION_IDLE_NS
+            )
+            name = f"{text(fields, 'service', place)}:{number(fields, 'port', place)}"
+            side = _side(Entry(ALWAYS, Handling(action=forward)))
+            yield _address(fields.get("listener"), f"{place}.listener"), Outbound(name=name, side=side)
 
     def _route(self, value: Any, place: str, gate: Gate) -> Entry:
         fields = members(value, _ROUTE, place)
@@ -264,7 +285,7 @@ class _Snapshot:
                     speaks=_SPEAKS[speaks],
                     peer=self._peer(fields.get("transport"), f"{place}.transport", _NAMED[speaks]),
                     connect_timeout_ns=number(fields, "connect_timeout_ms", place) * _MS,
-                    idle_timeout_ns=self._idle,
+                    idle_timeout_ns=None if speaks == "bytes" else self._idle,
                 ),
             )
 
@@ -369,12 +390,12 @@ def _address(value: Any, place: str) -> tuple[str, int]:
     return text(fields, "host", place), number(fields, "port", place)
 
 
-def _spoken(fields: dict[str, Any], place: str) -> str | None:
-    """Return what is spoken on a port; None where the proxy refuses it."""
+def _spoken(fields: dict[str, Any], place: str) -> str:
+    """Return what is spoken on a port."""
     protocol = text(fields, "protocol", place)
-    if protocol not in _SPOKEN and protocol not in _NOT_CARRIED:
+    if protocol not in _SPOKEN:
         raise UnreadError(place, f"the protocol `{protocol}`")
-    return _SPOKEN.get(protocol)
+    return _SPOKEN[protocol]
 
 
 def _kind_of(name: str) -> str:
