@@ -46,6 +46,16 @@ class CertificateInfo:
     not_after: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorityInfo:
+    """What the admin endpoint tells of a certificate in the trust bundle; times are ISO 8601."""
+
+    subject: str
+    serial: str
+    not_before: str
+    not_after: str
+
+
 class _InboundSession(ssl.SSLObject):
     """A server's TLS session that remembers which server name its client asked for."""
 
@@ -59,6 +69,7 @@ class MeshTls:
     server: ssl.SSLContext
     clients: Mapping[str, ssl.SSLContext]
     certificate: CertificateInfo
+    authorities: tuple[AuthorityInfo, ...]
 
 
 class PeerIdentities:
@@ -144,7 +155,7 @@ def load_mesh_tls(
 
     Raises:
         IdentityError: a file is missing, unreadable or malformed, the key is not the certificate's, the
-            certificate is not valid now, or is not this workload's.
+            certificate is not valid now, or is not this workload's, or no authority is valid now.
     """
     info = _describe(files.cert_chain, spiffe_id, now)
     server = _context(ssl.PROTOCOL_TLS_SERVER, files)
@@ -165,7 +176,7 @@ def load_mesh_tls(
     server.sni_callback = select
     server.set_alpn_protocols(["h2", "http/1.1"])
     clients = {speaks: _mesh_client(files, speaks) for speaks in ("http/1.1", "h2", "bytes")}
-    return MeshTls(server=server, clients=clients, certificate=info)
+    return MeshTls(server=server, clients=clients, certificate=info, authorities=_authorities(files.trust_bundle, now))
 
 
 def asked_server_name(session: ssl.SSLObject | None) -> str | None:
@@ -211,12 +222,21 @@ def _context(protocol: int, files: CertificateFiles) -> ssl.SSLContext:
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     try:
         context.load_cert_chain(files.cert_chain, files.private_key, password=_refuse_password)
+    except ssl.SSLError as error:
+        raise IdentityError(f"cannot use the key {files.private_key}: {_wrong_key(error, files)}") from None
     except OSError as error:
         raise IdentityError(f"cannot use the key {files.private_key}: {_reason(error)}") from None
     except ValueError:
         raise IdentityError(f"cannot use the key {files.private_key}: it is encrypted") from None
     _load_roots(context, files.trust_bundle)
     return context
+
+
+def _wrong_key(error: ssl.SSLError, files: CertificateFiles) -> str:
+    reason = tls_reason(error)
+    if reason == "KEY_VALUES_MISMATCH":
+        return f"it is not the key of the certificate {files.cert_chain} ({reason})"
+    return f"it is no private key in PEM ({reason})"
 
 
 def _refuse_password() -> str:
@@ -256,4 +276,25 @@ def _describe(path: str, spiffe_id: str, now: datetime) -> CertificateInfo:
         serial=f"{certificate.serial_number:x}",
         not_before=begins.astimezone(UTC).isoformat(),
         not_after=ends.astimezone(UTC).isoformat(),
+    )
+
+
+def _authorities(path: str, now: datetime) -> tuple[AuthorityInfo, ...]:
+    """The certificates of a trust bundle that OpenSSL has read, one of which must be valid."""
+    try:
+        found = x509.load_pem_x509_certificates(Path(path).read_bytes())
+    except (OSError, ValueError):
+        raise IdentityError(f"cannot use the trust bundle {path}: it is not PEM") from None
+    if not any(one.not_valid_before_utc <= now <= one.not_valid_after_utc for one in found):
+        latest = max((one.not_valid_after_utc for one in found), default=now)
+        state = f"the last expired on {latest.isoformat()}" if latest < now else "none is valid yet"
+        raise IdentityError(f"cannot use the trust bundle {path}: no authority in it is valid now; {state}")
+    return tuple(
+        AuthorityInfo(
+            subject=one.subject.rfc4514_string(),
+            serial=f"{one.serial_number:x}",
+            not_before=one.not_valid_before_utc.isoformat(),
+            not_after=one.not_valid_after_utc.isoformat(),
+        )
+        for one in found
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import signal
 import socket
@@ -83,6 +84,9 @@ def spoil(document: dict[str, Any], folder: Path, how: str) -> None:
             certificates["trust_bundle"].unlink()
         case "empty bundle":
             certificates["trust_bundle"].write_text("")
+        case "expired bundle":
+            gone = ProxyAuthority(folder / "gone", ends=timedelta(hours=-1))
+            certificates["trust_bundle"].write_bytes(gone.bundle)
         case "expired" | "not yet valid" | "somebody else":
             files = authority.issue(
                 "api" if how == "somebody else" else "web",
@@ -114,12 +118,13 @@ def _taken_port() -> Any:
         ("regex", "regular expression `\\(\\?=x\\)`"),
         ("no key", "cannot use the key .*No such file"),
         ("key is a folder", "cannot use the key .*directory"),
-        ("other key", "cannot use the key .*KEY_VALUES_MISMATCH"),
-        ("broken key", "cannot use the key "),
+        ("other key", "cannot use the key .*: it is not the key of the certificate .*KEY_VALUES_MISMATCH"),
+        ("broken key", "cannot use the key .*: it is no private key in PEM"),
         ("no certificate", "cannot read the certificate .*No such file"),
         ("broken certificate", "cannot read the certificate .*not PEM"),
         ("no bundle", "cannot use the trust bundle .*No such file"),
         ("empty bundle", "cannot use the trust bundle "),
+        ("expired bundle", "cannot use the trust bundle .*no authority in it is valid now; the last expired on "),
         ("expired", "has expired on "),
         ("not yet valid", "is not valid before "),
         ("somebody else", "is for spiffe://.*/api, and this proxy is .*/web"),
@@ -140,6 +145,23 @@ def test_what_cannot_start_says_why_in_one_line(
     assert line.startswith(f"meshc-proxy: {path}: ")
     assert re.search(message, line)
     assert "PRIVATE" not in line
+    needs_to_listen = how in ("port taken", "not our address", "log")
+    assert main(["--check", str(path)]) == (0 if needs_to_listen else 1)
+    assert capsys.readouterr().err.splitlines() == ([] if needs_to_listen else [line])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+@pytest.mark.parametrize("name", ["snapshot", "private_key", "cert_chain", "trust_bundle"])
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    snapshot = simple(tmp_path, 1)
+    path = tmp_path / "snapshot.json"
+    path.write_text(render_snapshot(snapshot))
+    closed = path if name == "snapshot" else Path(getattr(snapshot.certificates, name))
+    closed.chmod(0)
+    assert main(["--check", str(path)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(closed) in line
+    assert "Permission denied" in line
 
 
 def test_snapshot_file_that_is_missing_or_a_folder(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def spiffe_id(workload: str) -> str:
 class ProxyAuthority:
     """Issues certificates into folders below `root`; every authority has a root key of its own."""
 
-    def __init__(self, root: Path, name: str = "test authority") -> None:
+    def __init__(self, root: Path, name: str = "test authority", *, ends: timedelta = timedelta(days=2)) -> None:
         self.root = root
         self._key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -35,7 +35,7 @@ class ProxyAuthority:
             .public_key(self._key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=2))
-            .not_valid_after(now + timedelta(days=2))
+            .not_valid_after(now + ends)
             .add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
             .sign(self._key, hashes.SHA256())
         )

@@ -8,7 +8,8 @@ import click
 @click.command("proxy")
 @click.argument("snapshot", required=False, type=click.Path())
 @click.option("--print-schema", is_flag=True, help="Print the JSON schema of snapshots, and stop.")
-def command(snapshot: str | None, print_schema: bool) -> None:
+@click.option("--check", is_flag=True, help="Load all that the snapshot needs, listen on nothing, and stop.")
+def command(snapshot: str | None, print_schema: bool, check: bool) -> None:
     """Run one sidecar from its SNAPSHOT, until it is told to stop (SIGTERM drains)."""
     import json
     import os
@@ -22,4 +23,5 @@ def command(snapshot: str | None, print_schema: bool) -> None:
     if snapshot is None:
         raise click.UsageError("give the path of a snapshot, such as build/sidecar/web.json")
     # The proxy takes this process over: signals and the exit status are its own.
-    os.execv(sys.executable, [sys.executable, "-m", "meshc_runtime", snapshot])  # noqa: S606 - no shell
+    options = ["--check"] if check else []
+    os.execv(sys.executable, [sys.executable, "-m", "meshc_runtime", *options, snapshot])  # noqa: S606 - no shell
