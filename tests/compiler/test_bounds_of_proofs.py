@@ -47,6 +47,79 @@ def test_each_question_that_is_left_open_is_named() -> None:
     assert '`~"/x/(a|b)*a(a|b){20}"`' in found[0]
 
 
+ONE, OTHER = '~"/x/(a|b)*a(a|b){14}"', '~"/x/(a|b)*b(a|b){14}"'
+"""Two expressions of which it takes too many states to tell whether a path fits both."""
+
+CROSSING = "".join(
+    f"  GET /{'/'.join('a' if at == own else '*' for at in range(16))} => v1 as r{own}"
+    + (f" over {', '.join(f'r{other}' for other in range(own))}" if own else "")
+    + "\n"
+    for own in range(16)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        (
+            f"service old {{ port: 80/http, mtls: permissive }}\nallow plaintext -> old : GET {ONE}\n"
+            f'deny any -> old : GET {OTHER} because "x"\n',
+            "of this grant to `old` whether calls without an identity pass all the same",
+        ),
+        (
+            f"service old {{ port: 80/http, mtls: permissive }}\nallow plaintext -> old : GET {ONE}\n"
+            f"assert never any -> old : GET {OTHER}\n",
+            "whether `never any -> old : GET ",
+        ),
+        (
+            f"service old {{ port: 80/http, folds: [case] }}\nallow web -> old : GET {ONE}\n"
+            f'deny web -> old : GET {OTHER} because "x"\n',
+            "of this grant to `old` whether another spelling of a path passes",
+        ),
+        (
+            'jwt staff { issuer: "https://id.example", jwks: "https://id.example/keys", audiences: ["shop"] }\n'
+            f'allow web -> api.pages : GET {ONE} if claim "role" != "guest"\n'
+            f'deny web -> api.pages : GET {ONE[:-1]}?"\n',
+            "whether requests without a token are allowed",
+        ),
+        (
+            f"service old {{ port: 80/http, versions: [v1, v2] }}\nallow web -> old : POST {ONE}\n"
+            f"mirror old POST {OTHER} => v2\n",
+            "of this mirror of `old` whether a request that changes something is copied",
+        ),
+        (
+            f"service old {{ port: 80/http, versions: [v1] }}\nallow web -> old : POST {ONE}\n"
+            f"route old {{ POST {OTHER} => v1 {{ retry {{ limit: 1, on: [reset] }} }} }}\n",
+            "of this setting of `old` whether a request that need not be idempotent is tried again",
+        ),
+        (
+            f"service old {{ port: 80/http, versions: [v1] }}\nallow web -> old : GET {ONE}\n"
+            "allow old -> api.pages : GET /a\nedge web -> old { timeout: 1s }\nedge old -> api { timeout: 3s }\n"
+            f"route old {{ GET {OTHER} => v1 {{ timeout: 9s }} }}\n",
+            "of this setting of `api.pages` whether all who call the caller give up before",
+        ),
+        (
+            "service old { port: 80/http, versions: [v1] }\nallow web -> old : GET /a\n"
+            f'route old {{ GET {ONE} => v1 as rule\n  GET ~"/x/(a|b)*(a|b){{15}}" => v1 over rule }}\n',
+            "whether any request reaches this rule of `old`",
+        ),
+        (
+            f"service old {{ port: 80/http, versions: [v1] }}\nallow web -> old : GET /a\nroute old {{\n{CROSSING}}}\n",
+            "whether any request reaches this rule of `old`: its paths take more than 20,000 states to tell apart",
+        ),
+    ],
+)
+def test_what_any_check_leaves_open_is_told(text: str, finding: str) -> None:
+    found = told(text)
+    assert [one for one in found if one.startswith("MSH399") and finding in one], found
+
+
+def test_what_is_left_open_is_no_finding_of_the_check_itself() -> None:
+    text = f"service old {{ port: 80/http, versions: [v1, v2] }}\nallow web -> old : POST {ONE}\n"
+    found = told(text + f"mirror old POST {OTHER} => v2\n")
+    assert not [one for one in found if one.startswith("MSH504")]
+
+
 def test_a_set_that_grows_beyond_its_bound_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     one = RequestMatch(condition=AllOf(tuple(HeaderOneOf(f"h{number}", VALUES) for number in range(12))))
     other = RequestMatch(condition=AnyOf(tuple(HeaderOneOf(f"h{number}", VALUES[:1]) for number in range(12))))

@@ -84,6 +84,8 @@ def _check_requests(subject: CheckSubject, claim: Never | Always | Only) -> Iter
             if isinstance(promised, Witness):
                 yield from _violation(subject, claim, replace(space.request(promised), caller=PLAINTEXT))
                 return
+            if isinstance(promised, Undecided):
+                undecided.append(space)
         match space.example(_breaches(space, claim, callers)):
             case Nothing():
                 pass

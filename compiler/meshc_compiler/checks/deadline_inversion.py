@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator
 
 from meshc_compiler.call_graph import CallGraph, Case, Hop, worst_open
-from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.checks.subject import CheckSubject, Doubt
 from meshc_compiler.checks.waiting import wait_text
 from meshc_compiler.ir.setting import Setting
+from meshc_compiler.space.request_space import Undecided, Witness
 from meshc_lang.codes import resilience
 from meshc_lang.diagnostic import Diagnostic, Label
 from meshc_lang.source import Span
@@ -32,7 +33,12 @@ def check_deadline_inversions(subject: CheckSubject) -> Iterator[Diagnostic]:
         before, patience = outer
         for hop in suspects:
             case = _quickest(graph, hop)
-            if case is None or case.wait_ns is None or case.wait_ns <= (patience.wait_ns or 0):
+            if case is None or case.wait_ns is None:
+                continue
+            if case.wait_ns <= _wait(patience):
+                # A case that perhaps no request is in may be the only one that sets this right.
+                if isinstance(case.answer, Undecided) or isinstance(patience.answer, Undecided):
+                    subject.note_doubt(subject.routed_space(hop.callee, hop.port), Doubt.IMPATIENT, _stated(case))
                 continue
             inner_at, outer_at = _stated(case), _stated(patience)
             if inner_at is None or outer_at is None or (inner_at, outer_at) in told:
@@ -89,9 +95,9 @@ def _most_patient(graph: CallGraph, subject: CheckSubject, name: str) -> tuple[H
             case = worst_open(graph.cases(hop), _wait)
             if case is None:
                 continue
-            if case.wait_ns is None:
+            if case.wait_ns is None and isinstance(case.answer, Witness):
                 return None
-            if longest is None or case.wait_ns > (longest[1].wait_ns or 0):
+            if longest is None or _wait(case) > _wait(longest[1]):
                 longest = (hop, case)
     return longest
 

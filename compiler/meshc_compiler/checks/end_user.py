@@ -7,14 +7,14 @@ from dataclasses import replace
 from itertools import chain
 from typing import TypeAlias
 
-from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.checks.subject import CheckSubject, Doubt
 from meshc_compiler.evaluate import evaluate
 from meshc_compiler.ir.condition import Question, is_about_claims, is_claim, questions, settled
 from meshc_compiler.ir.match import AllOf, Condition, Not, RequestMatch
 from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.lower.sentence import quoted
 from meshc_compiler.space.callee_space import CalleeSpace
-from meshc_compiler.space.request_space import Witness
+from meshc_compiler.space.request_space import Nothing, Undecided
 from meshc_lang.codes import authorization, identities
 from meshc_lang.diagnostic import Diagnostic
 from meshc_lang.request import Request
@@ -101,10 +101,14 @@ def _tokenless(subject: CheckSubject, rule: Rule, bare: _BareSpace) -> Request |
         return None
     without, turned_away = pairs[rule.id]
     mask = space.callers.mask(rule.callers)
-    if not isinstance(space.example(space.requests_of((turned_away,), mask)), Witness):
+    certain = space.example(space.requests_of((turned_away,), mask))
+    if isinstance(certain, Nothing):
         return None
     found = space.example(space.shared(space.allowed, space.requests_of((without,), mask)))
-    if not isinstance(found, Witness):
+    if isinstance(found, Nothing):
+        return None
+    if isinstance(certain, Undecided) or isinstance(found, Undecided):
+        subject.note_doubt(space, Doubt.TOKENLESS, rule.origin)
         return None
     request = replace(space.request(found), claims=())
     return request if evaluate(subject.index, request).allowed else None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.checks.subject import CheckSubject, Doubt
 from meshc_compiler.evaluate import Reason, evaluate
 from meshc_compiler.ir.match import PathTemplate, SegmentKind
 from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.ir.workload import Folding
-from meshc_compiler.space.request_space import Witness
+from meshc_compiler.space.request_space import Undecided, Witness
 from meshc_lang.codes import authorization
 from meshc_lang.diagnostic import Diagnostic, Label
 from meshc_lang.request import Request
@@ -70,6 +70,8 @@ def _denied_request(subject: CheckSubject, rule: Rule) -> Request | None:
     if space is None:
         return None
     answer = space.example(space.shared(space.union(space.of_effect(Effect.ALLOW)), space.rule_boxes(rule)))
+    if isinstance(answer, Undecided):
+        subject.doubt_of(rule, Doubt.RESPELT)()
     if not isinstance(answer, Witness):
         return None
     request = space.request(answer)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.checks.refutation import undecided_assert
+from meshc_compiler.checks.subject import CheckSubject, Doubt
 from meshc_compiler.evaluate import evaluate
 from meshc_compiler.finding import heading
 from meshc_compiler.ir.caller import AnyCaller, PlaintextCaller
 from meshc_compiler.ir.claim import ANYBODY, Never
 from meshc_compiler.ir.match import RequestMatch
-from meshc_compiler.ir.policy import Effect, Rule
+from meshc_compiler.ir.policy import Effect
 from meshc_compiler.lower.sentence import callee_text, match_text
-from meshc_compiler.space.request_space import Witness
+from meshc_compiler.space.callee_space import CalleeSpace
+from meshc_compiler.space.request_space import Answer, Nothing, Undecided, Witness
 from meshc_lang.codes import authorization, identities
 from meshc_lang.diagnostic import Diagnostic, Label
-from meshc_lang.request import Request
 
 
 def check_plaintext_allows(subject: CheckSubject) -> Iterator[Diagnostic]:
@@ -46,9 +47,12 @@ def check_denies_of_any(subject: CheckSubject) -> Iterator[Diagnostic]:
         if not isinstance(rules[0].callers, AnyCaller):
             continue
         for rule in rules:
-            request = _passing(subject, rule)
-            if request is None:
+            answer, space = _open_to_plaintext(subject, rule.callee, rule.port, (rule.match,))
+            if isinstance(answer, Undecided):
+                subject.note_doubt(space, Doubt.PASSING, rule.origin)
+            if space is None or not isinstance(answer, Witness):
                 continue
+            request = space.request(answer)
             decision = evaluate(subject.index, request)
             allows = [allow.origin for allow in decision.rules if allow.origin is not None]
             port = subject.index.port_of(rule.callee, rule.port)
@@ -73,32 +77,29 @@ def check_asserts_of_any(subject: CheckSubject) -> Iterator[Diagnostic]:
         if not isinstance(claim, Never) or ANYBODY not in claim.callers or claim.origin is None:
             continue
         for callee, number in claim.callees:
-            request = _open_to_plaintext(subject, callee, number, claim.matches or (RequestMatch(),))
-            if request is not None:
+            answer, space = _open_to_plaintext(subject, callee, number, claim.matches or (RequestMatch(),))
+            if isinstance(answer, Undecided):
+                yield from undecided_assert(
+                    claim, f"of calls to `{callee}` without an identity", () if space is None else space.doubts
+                )
+                break
+            if space is not None and isinstance(answer, Witness):
                 yield Diagnostic(
                     code=authorization.DENY_MISSES_PLAINTEXT,
                     message="`any` is every verified identity, so this promises nothing of calls without one",
                     primary=claim.origin,
-                    witness=request,
+                    witness=space.request(answer),
                     help=f"if it is meant of all, add `assert never plaintext -> {callee} …`",
                     subject=f"assert {claim.text}",
                 )
                 break
 
 
-def _passing(subject: CheckSubject, rule: Rule) -> Request | None:
-    """Return a request without an identity that a deny for others describes, and that is allowed."""
-    return _open_to_plaintext(subject, rule.callee, rule.port, (rule.match,))
-
-
 def _open_to_plaintext(
     subject: CheckSubject, callee: str, number: int, matches: tuple[RequestMatch, ...]
-) -> Request | None:
+) -> tuple[Answer, CalleeSpace | None]:
+    """Return whether a request without an identity is allowed that some matches describe."""
     space = subject.space(callee, number) if subject.index.takes_plaintext(callee) else None
-    if space is None or space.space is None:
-        return None
-    for match in matches:
-        found = space.example(space.shared(space.allowed, space.space.boxes(match, space.callers.plaintext)))
-        if isinstance(found, Witness):
-            return space.request(found)
-    return None
+    if space is None:
+        return Nothing(), None
+    return space.example(space.shared(space.allowed, space.requests_of(matches, space.callers.plaintext))), space

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshc_compiler.checks.situation import request_in_case
-from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.checks.subject import CheckSubject, Doubt
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.route import RouteRule
 from meshc_compiler.ir.setting import Setting, Settings
 from meshc_compiler.ir.workload import ServicePort
-from meshc_compiler.space.request_space import Nothing, Witness
+from meshc_compiler.space.request_space import Nothing, Undecided, Witness
 from meshc_lang.codes import resilience
 from meshc_lang.diagnostic import Diagnostic, Label
 from meshc_lang.source import Span
@@ -103,15 +103,16 @@ def _problems(
     if (settings.idempotent is not None and settings.idempotent.value) or settings.retry_key_header is not None:
         return
     answer, space = request_in_case(subject, caller, callee, port, rule, UNSAFE)
-    if isinstance(answer, Nothing) or conditions.origin is None:
+    if isinstance(answer, Undecided):
+        subject.note_doubt(space, Doubt.REPEATED, conditions.origin)
+    if not isinstance(answer, Witness) or conditions.origin is None:
         return
-    witness = space.request(answer) if isinstance(answer, Witness) else None
     risky = [condition for condition in conditions.value if condition not in HARMLESS]
     yield Diagnostic(
         code=resilience.UNSAFE_RETRY,
         message=f"{what} that need not be idempotent are tried again after `{risky[0]}`",
         primary=conditions.origin,
-        witness=witness,
+        witness=space.request(answer),
         help="retry on `connect-failure` and `refused-stream` only, or state `idempotent: true` or a `key-header`",
         subject=f"retry {callee}",
     )

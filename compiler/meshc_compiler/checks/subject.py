@@ -15,6 +15,7 @@ from meshc_compiler.lower.program import LoweredProgram
 from meshc_compiler.lower.rule import GrantSite
 from meshc_compiler.space.callee_space import CalleeSpace
 from meshc_compiler.space.request_space import RequestSpace
+from meshc_lang.source import Span
 
 
 class Doubt(StrEnum):
@@ -24,6 +25,38 @@ class Doubt(StrEnum):
     DEAD = "every request is denied"
     REDUNDANT = "others allow all of it"
     USELESS = "anything is taken away"
+    PASSING = "calls without an identity pass all the same"
+    RESPELT = "another spelling of a path passes"
+    TOKENLESS = "requests without a token are allowed"
+    COPIED = "a request that changes something is copied"
+    REPEATED = "a request that need not be idempotent is tried again"
+    IMPATIENT = "all who call the caller give up before"
+
+    @property
+    def of(self) -> str:
+        """What the question is about."""
+        return _ABOUT.get(self, "grant")
+
+
+_ABOUT = {Doubt.COPIED: "mirror", Doubt.REPEATED: "setting", Doubt.IMPATIENT: "setting"}
+
+
+class PortDoubts:
+    """What could not be decided about one port: of which places which question, and the spaces that were asked."""
+
+    def __init__(self) -> None:
+        self.questions: dict[Doubt, dict[Span, None]] = {}
+        self._spaces: dict[int, CalleeSpace] = {}
+
+    def note(self, doubt: Doubt, origin: Span, space: CalleeSpace) -> None:
+        """Note a question about what stands at a place."""
+        self.questions.setdefault(doubt, {})[origin] = None
+        self._spaces[id(space)] = space
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why, as half-sentences."""
+        return tuple(dict.fromkeys(reason for space in self._spaces.values() for reason in space.doubts))
 
 
 class CheckSubject:
@@ -35,18 +68,21 @@ class CheckSubject:
         self._spaces: dict[tuple[str, int], CalleeSpace | None] = {}
         self._routed_spaces: dict[tuple[str, int], CalleeSpace | None] = {}
         self._pool: dict[tuple[object, ...], RequestSpace | None] = {}
-        self.doubts: dict[tuple[str, int], dict[Doubt, list[Rule]]] = {}
-        """Of each port, what could not be decided of which rules."""
+        self.doubts: dict[tuple[str, int], PortDoubts] = {}
+        """Of each port, what could not be decided."""
 
     def doubt_of(self, rule: Rule, doubt: Doubt) -> Callable[[], None]:
         """Return what notes that a question about a rule could not be decided."""
 
         def note() -> None:
-            rules = self.doubts.setdefault((rule.callee, rule.port), {}).setdefault(doubt, [])
-            if rule not in rules[-1:]:
-                rules.append(rule)
+            self.note_doubt(self.space(rule.callee, rule.port), doubt, rule.origin)
 
         return note
+
+    def note_doubt(self, space: CalleeSpace | None, doubt: Doubt, origin: Span | None) -> None:
+        """Note that a question about what stands at a place could not be decided in a space."""
+        if space is not None and origin is not None:
+            self.doubts.setdefault((space.callee, space.port.number), PortDoubts()).note(doubt, origin, space)
 
     @property
     def mesh(self) -> Mesh:

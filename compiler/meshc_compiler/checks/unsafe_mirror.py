@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshc_compiler.checks.subject import CheckSubject
+from meshc_compiler.checks.subject import CheckSubject, Doubt
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.traffic import Mirror
 from meshc_compiler.space.callee_space import CalleeSpace
-from meshc_compiler.space.request_space import Nothing, Witness
+from meshc_compiler.space.request_space import Undecided, Witness
 from meshc_lang.codes import resilience
 from meshc_lang.diagnostic import Diagnostic
 
@@ -27,21 +27,19 @@ def check_unsafe_mirrors(subject: CheckSubject) -> Iterator[Diagnostic]:
             code=resilience.UNSAFE_MIRROR,
             message=f"what changes something is copied to `{mirror.target_service}`, and so is done twice",
             primary=mirror.origin,
-            witness=None if witness is None else space.request(witness),
+            witness=space.request(witness),
             help="mirror `GET|HEAD` alone, or say in a `meshc: ignore` comment why the target may take them",
             subject=f"mirror {mirror.id}",
         )
 
 
-def _unsafe(subject: CheckSubject, mirror: Mirror) -> tuple[CalleeSpace, Witness | None] | None:
+def _unsafe(subject: CheckSubject, mirror: Mirror) -> tuple[CalleeSpace, Witness] | None:
     port = subject.index.port_of(mirror.service, mirror.port)
     if port is None:
         return None
     space = CalleeSpace(subject.index, mirror.service, port, (UNSAFE, mirror.match))
-    if space.space is None:
-        return space, None
-    unsafe = space.shared(space.allowed, space.space.boxes(UNSAFE, space.everybody))
-    answer = space.example(space.shared(unsafe, space.space.boxes(mirror.match, space.everybody)))
-    if isinstance(answer, Nothing):
-        return None
-    return space, answer if isinstance(answer, Witness) else None
+    unsafe = space.shared(space.allowed, space.requests_of((UNSAFE,), space.everybody))
+    answer = space.example(space.shared(unsafe, space.requests_of((mirror.match,), space.everybody)))
+    if isinstance(answer, Undecided):
+        subject.note_doubt(space, Doubt.COPIED, mirror.origin)
+    return (space, answer) if isinstance(answer, Witness) else None

@@ -11,12 +11,12 @@ from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.mesh import INGRESS
 from meshc_compiler.ir.route import RouteRule
 from meshc_compiler.ir.workload import ServicePort
-from meshc_compiler.space.callee_space import is_rpc
+from meshc_compiler.space.callee_space import PATHS_PAST_BOUND, is_rpc
 from meshc_compiler.space.caller_classes import CallerClasses, identities_asked
 from meshc_compiler.space.cover import minimal_cover
 from meshc_compiler.space.diagram import Box, Diagram
-from meshc_compiler.space.request_space import Nothing, Region, RequestSpace, Undecided, Witness, build_space
-from meshc_lang.codes import routing, units
+from meshc_compiler.space.request_space import Answer, Nothing, Region, RequestSpace, Undecided, Witness, build_space
+from meshc_lang.codes import authorization, routing, units
 from meshc_lang.diagnostic import Applicability, Edit, Fix, Label
 from meshc_lang.request import Request
 from meshc_lang.source import Span
@@ -295,8 +295,11 @@ class _Precedence:
         winners = sorted(self._winners[number])
         declaration = self._declarations[number]
         if space is None or own is None:
+            if winners or declaration.guard is not None:
+                self._tell_doubt(declaration)
             return
-        if declaration.guard is not None and isinstance(space.example(own), Nothing):
+        met: Answer | None = None if declaration.guard is None else space.example(own)
+        if declaration.guard is not None and isinstance(met, Nothing):
             self._findings.add(
                 units.IMPOSSIBLE_GUARD,
                 f"no request meets this guard, so the rule of `{self._service}` sends nothing anywhere",
@@ -305,13 +308,20 @@ class _Precedence:
             )
             return
         if not winners:
+            if isinstance(met, Undecided):
+                self._tell_doubt(declaration)
             return
 
         def left_over(whole: Region, taken: Region) -> Region:
             rest = space.difference(whole, taken)
             return () if isinstance(space.example(rest), Nothing) else rest
 
-        if isinstance(space.escape(own, self._union(winners)), Nothing):
+        answer = space.escape(own, self._union(winners))
+        if isinstance(answer, Undecided) or (
+            isinstance(answer, Witness) and any(self._boxes[winner] is None for winner in winners)
+        ):
+            self._tell_doubt(declaration)
+        if isinstance(answer, Nothing):
             known = [winner for winner in winners if self._boxes[winner] is not None]
             whole: Region = own
             needed = minimal_cover(whole, known, lambda winner: self._boxes[winner], left_over, ())
@@ -324,6 +334,18 @@ class _Precedence:
                 related=labels_at((self._declarations[winner].span for winner in needed), "wins over it"),
                 subject=f"route {self._service}",
             )
+
+    def _tell_doubt(self, declaration: RuleDecl) -> None:
+        """Tell of a rule of which it is not known whether anything reaches it."""
+        reasons = (PATHS_PAST_BOUND,) if self._space is None else self._space.doubts
+        self._findings.add(
+            authorization.NOT_VERIFIED,
+            f"it could not be decided whether any request reaches this rule of `{self._service}`"
+            + (f": {'; '.join(reasons)}" if reasons else ""),
+            _matched(declaration),
+            help="each comparison has a bound: write paths as templates, and values as lists",
+            subject=f"route {self._service}",
+        )
 
     def _without(self, number: int) -> Fix:
         """Return the fix that deletes a rule, and its name where others go over it."""

@@ -27,10 +27,13 @@ from meshc_compiler.space.request_space import (
 )
 from meshc_lang.request import PLAINTEXT, Request
 
-__all__ = ("CalleeSpace", "Region", "is_rpc")
+__all__ = ("PATHS_PAST_BOUND", "CalleeSpace", "Region", "is_rpc")
 
 _EVERYTHING = RequestMatch()
 _NEVER_FORWARDED = RequestMatch(methods=tuple(sorted(NEVER_FORWARDED)))
+
+PATHS_PAST_BOUND = f"its paths take more than {MOST_STATES:,} states to tell apart"
+"""Why nothing is decided of a port whose templates cross without end, as a half-sentence."""
 
 _FEW_RULES = 64
 """So many rules are looked at one by one; of more it is noted which may have which paths."""
@@ -214,7 +217,7 @@ class CalleeSpace:
     def doubts(self) -> tuple[str, ...]:
         """Why something about the port could not be decided, as half-sentences; empty as long as everything could."""
         if self.space is None:
-            return (f"its paths take more than {MOST_STATES:,} states to tell apart",)
+            return (PATHS_PAST_BOUND,)
         return self.space.doubts
 
     @cached_property
