@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,18 +11,19 @@ if TYPE_CHECKING:
 
 
 class Endpoint:
-    """An address with its connections: idle ones of HTTP/1.1, and shared ones of HTTP/2.
+    """An address with its connections: idle ones of HTTP/1.1, and shared ones of HTTP/2; `session` is TLS's last.
 
     It is `failing` from a connection that could not be made to the next one that could.
     """
 
-    __slots__ = ("active", "address", "failing", "idle", "present", "shared")
+    __slots__ = ("active", "address", "failing", "idle", "present", "session", "shared")
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.address = address
         self.idle: list[Http1Upstream] = []
         self.shared: list[Http2Upstream] = []
         self.active = 0
+        self.session: ssl.SSLSession | None = None
         self.failing = False
         self.present = True
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,10 +30,11 @@ class IdentityError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerIdentity:
-    """What a verified certificate proves: a SPIFFE ID, and the SHA-256 of the certificate in hex."""
+    """What a verified certificate proves, until when (Unix seconds): a SPIFFE ID; and its SHA-256 in hex."""
 
     spiffe_id: str
     fingerprint: str
+    not_after: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,8 @@ class MeshTls:
 class PeerIdentities:
     """Reads identities from DER certificates, and remembers them."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._known: dict[bytes, PeerIdentity] = {}
 
     def read(self, session: ssl.SSLObject | None) -> PeerIdentity:
@@ -93,6 +96,8 @@ class PeerIdentities:
             if len(self._known) >= _MAX_CACHED:
                 self._known.clear()
             self._known[der] = identity
+        if identity.not_after < self._clock():
+            raise IdentityError("the certificate has expired")  # in a session that began before
         return identity
 
 
@@ -102,7 +107,11 @@ def _read_identity(der: bytes) -> PeerIdentity:
         spiffe_id = _spiffe_id(certificate)
     except (ValueError, x509.DuplicateExtension) as error:
         raise IdentityError(f"unreadable certificate: {type(error).__name__}") from None
-    return PeerIdentity(spiffe_id=spiffe_id, fingerprint=certificate.fingerprint(hashes.SHA256()).hex())
+    return PeerIdentity(
+        spiffe_id=spiffe_id,
+        fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
+        not_after=certificate.not_valid_after_utc.timestamp(),
+    )
 
 
 def _spiffe_id(certificate: x509.Certificate) -> str:
@@ -134,7 +143,10 @@ def verify_dns_name(session: ssl.SSLObject | None, accepted: tuple[str, ...]) ->
     carried: list[str] = []
     if der is not None:
         try:
-            extensions = x509.load_der_x509_certificate(der).extensions
+            certificate = x509.load_der_x509_certificate(der)
+            if certificate.not_valid_after_utc < datetime.now(UTC):
+                raise IdentityError("the server's certificate has expired")  # in a session that began before
+            extensions = certificate.extensions
             names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
             carried = names.get_values_for_type(x509.DNSName)
         except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
@@ -160,8 +172,9 @@ def load_mesh_tls(
     info = _describe(files.cert_chain, spiffe_id, now)
     server = _context(ssl.PROTOCOL_TLS_SERVER, files)
     server.verify_mode = ssl.CERT_REQUIRED
-    server.num_tickets = 0  # a resumed session would outlive a change of the trust bundle
-    server.options |= ssl.OP_NO_TICKET
+    # Sessions are resumed within one loading of the files alone: the keys of tickets are the context's, which a change
+    # of certificate or trust bundle replaces. That a peer's certificate still holds is checked each time.
+    server.num_tickets = 1
     # A request's end never depends on the connection's: a client that only half-closes gets its answer.
     server.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
     server.sslobject_class = _InboundSession

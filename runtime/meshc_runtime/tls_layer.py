@@ -11,11 +11,18 @@ _READ_BYTES = 65_536
 class TlsLayer:
     """One TLS connection's state: ciphertext in, plaintext out, and the other way round."""
 
-    def __init__(self, context: ssl.SSLContext, *, server_side: bool, server_name: str | None = None) -> None:
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        *,
+        server_side: bool,
+        server_name: str | None = None,
+        resumed: ssl.SSLSession | None = None,
+    ) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self.session = context.wrap_bio(
-            self._incoming, self._outgoing, server_side=server_side, server_hostname=server_name
+            self._incoming, self._outgoing, server_side=server_side, server_hostname=server_name, session=resumed
         )
         self.established = False
         self.ended = False
@@ -66,6 +73,12 @@ class TlsLayer:
         view = memoryview(data)
         while view:
             view = view[self.session.write(view) :]
+
+    @property
+    def resumable(self) -> ssl.SSLSession | None:
+        """What spares the next connection to the same peer most of its handshake; None before the peer gave it."""
+        session = self.session.session if self.established else None
+        return session if session is not None and session.has_ticket else None
 
     def outgoing(self) -> bytes:
         """The ciphertext to send now."""

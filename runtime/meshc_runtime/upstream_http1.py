@@ -181,6 +181,8 @@ class Http1Upstream(UpstreamLink):
         if reusable and stream is not None and endpoint is not None and endpoint.present:
             stream.resume()
             self.idle_since = self._cluster.loop.now
+            if endpoint.session is None:
+                self.keep_session()
             endpoint.idle.append(self)
         else:
             self.discard()

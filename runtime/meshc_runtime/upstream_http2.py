@@ -68,6 +68,8 @@ class Http2Upstream(UpstreamLink):
         if call not in self._calls:
             return
         self._calls.discard(call)
+        if self.ready and self._endpoint is not None and self._endpoint.session is None:
+            self.keep_session()
         if call in self._waiting:
             self._waiting.remove(call)
         if self._endpoint is not None:

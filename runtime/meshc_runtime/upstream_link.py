@@ -68,7 +68,9 @@ class UpstreamLink:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         tls = None
         if cluster.context is not None:
-            tls = TlsLayer(cluster.context, server_side=False, server_name=cluster.server_name)
+            tls = TlsLayer(
+                cluster.context, server_side=False, server_name=cluster.server_name, resumed=endpoint.session
+            )
         error = sock.connect_ex(endpoint.address)
         if error not in (0, errno.EINPROGRESS):
             sock.close()
@@ -99,8 +101,16 @@ class UpstreamLink:
             self._endpoint.failing = True
         self.failed(failure, reason)
 
+    def keep_session(self) -> None:
+        """Remember the TLS session for the next connection; what the peer gives for that comes with its first bytes."""
+        stream, endpoint = self._stream, self._endpoint
+        if stream is not None and stream.tls is not None and endpoint is not None:
+            endpoint.session = stream.tls.resumable or endpoint.session
+
     def discard(self) -> None:
         """Close the connection, wherever it is."""
+        if self.ready:
+            self.keep_session()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from meshc_runtime.snapshot import Address, CertificateFiles, Cluster, TlsTransport
+from meshc_runtime.tls import IdentityError, PeerIdentities
 from support.proxy_app import ScriptedApp, SeenRequest, always, ok
-from support.proxy_authority import ProxyAuthority
-from support.proxy_mesh import allow, callee, caller, mesh_cluster, route, service
+from support.proxy_authority import ProxyAuthority, spiffe_id
+from support.proxy_mesh import API_NAME, allow, callee, caller, mesh_cluster, route, service
 from support.proxy_process import RunningProxy
-from support.proxy_wire import CutShortError
+from support.proxy_wire import CutShortError, client_context
 
 
 def server_context(files: CertificateFiles, *, mutual: bool = False) -> ssl.SSLContext:
@@ -153,3 +154,56 @@ def test_service_outside_the_mesh_must_carry_a_declared_name(
         ):
             assert wire.ask("GET", "/", "pay.example.com").status == status
         assert len(pay.requests) == (status == 200)
+
+
+def test_sessions_are_resumed_by_callers(authority: ProxyAuthority, tmp_path: Path) -> None:
+    resumed: list[bool | None] = []
+
+    def script(request: SeenRequest, sock: socket.socket) -> bytes:
+        assert isinstance(sock, ssl.SSLSocket)
+        resumed.append(sock.session_reused)
+        return ok(b"ok", "connection: close")
+
+    with ScriptedApp(tls=server_context(authority.issue("api"), mutual=True), script=script) as app:
+        clusters = [mesh_cluster("api", f"127.0.0.1:{app.port}")]
+        snapshot = caller(authority.issue("web"), [service([route("api")])], clusters)
+        with RunningProxy(snapshot, tmp_path / "web") as web, web.outbound() as wire:
+            for _ in range(3):
+                assert wire.ask("GET", "/", "api").status == 200
+    assert resumed == [False, True, True]
+
+
+def test_sessions_are_resumed_by_callees_and_rules_go_by_who_resumes(
+    authority: ProxyAuthority, tmp_path: Path, app: ScriptedApp
+) -> None:
+    rules = [allow("all", "web")]
+    with RunningProxy(callee(authority.issue("api"), app.port, rules=rules), tmp_path / "api") as api:
+        host, _, port = api.addresses["inbound"].rpartition(":")
+        for who, status in (("web", b"200"), ("batch", b"403")):
+            context = client_context(authority.issue(who))
+            session: ssl.SSLSession | None = None
+            for reused in (False, True):
+                with (
+                    socket.create_connection((host, int(port)), 10) as plain,
+                    context.wrap_socket(plain, server_hostname=API_NAME, session=session) as sock,
+                ):
+                    sock.sendall(b"GET / HTTP/1.1\r\nHost: api\r\n\r\n")
+                    assert sock.recv(1000)[9:12] == status
+                    assert sock.session_reused is reused
+                    session = sock.session
+
+
+def test_a_certificate_that_expires_ends_what_it_began(authority: ProxyAuthority) -> None:
+    files = authority.issue("web")
+    der = ssl.PEM_cert_to_DER_cert(Path(files.cert_chain).read_text())
+
+    class Session:
+        def getpeercert(self, binary: bool) -> bytes:
+            return der
+
+    now = [0.0]
+    identities = PeerIdentities(lambda: now[0])
+    assert identities.read(Session()).spiffe_id == spiffe_id("web")  # type: ignore[arg-type]
+    now[0] = 1e11
+    with pytest.raises(IdentityError, match="expired"):
+        identities.read(Session())  # type: ignore[arg-type]
