@@ -51,12 +51,14 @@ def _outcome(mesh: AgreementMesh, probe: Probe) -> Outcome:
     )
 
 
-def _rpc(method: str, *headers: tuple[str, str], script: str = "200", host: str | None = None) -> Probe:
+def _rpc(
+    method: str, *headers: tuple[str, str], script: str = "200", host: str | None = None, callee: str = "stock"
+) -> Probe:
     request = Request(
         caller="web",
-        callee="stock",
+        callee=callee,
         method="POST",
-        path=f"/stock.v1.Stock/{method}",
+        path=f"/{callee}.v1.{callee.capitalize()}/{method}",
         headers=(("content-type", "application/grpc"), ("te", "trailers"), ("x-limited", method + script), *headers),
     )
     return Probe(request=request, script=script, host=host, body=b"\0\0\0\0\0", http2=True)
@@ -93,7 +95,10 @@ RPCS = [
     (_rpc("Look", script="reset"), Outcome(status=200, grpc="14", tries=3)),
     (_rpc("Look", script="503"), Outcome(status=503, grpc="0", tries=1)),
     (_rpc("Look", script="stall"), Outcome(status=200, grpc="14", tries=1)),
-    (_rpc("Look", ("grpc-timeout", "300m"), script="stall"), Outcome(status=200, grpc="4", tries=1)),
+    (_rpc("Wait", ("grpc-timeout", "300m"), script="stall", callee="slow"), Outcome(status=200, grpc="4", tries=1)),
+    (_rpc("Wait", ("grpc-timeout", "9S"), callee="slow"), Outcome(status=200, grpc="0", tries=1)),
+    (_rpc("Wait", callee="slow"), Outcome(status=200, grpc="0", tries=1)),
+    (_rpc("Look", ("grpc-timeout", "9S"), script="stall"), Outcome(status=200, grpc="14", tries=1)),
     (_rpc("Look", ("grpc-timeout", "soon"), script="stall"), Outcome(status=200, grpc="14", tries=1)),
     (_rpc("Look", ("grpc-timeout", "9S")), Outcome(status=200, grpc="0", tries=1)),
     (_rpc("Look%2fx"), Outcome(status=200, grpc="13")),

@@ -118,18 +118,19 @@ def _service_action(callee: OutboundService, rule: OutboundRule) -> Message:
         where: Message = {"cluster": shares[0][0]}
     else:
         where = {"weighted_clusters": {"clusters": [{"name": name, "weight": weight} for name, weight in shares]}}
-    return {**where, **call_settings(rule.settings), **protocol_fields(callee.port.protocol)}
+    return {**where, **call_settings(rule.settings), **protocol_fields(callee.port.protocol, rule.settings)}
 
 
-def protocol_fields(protocol: Protocol) -> Message:
+def protocol_fields(protocol: Protocol, settings: Settings) -> Message:
     """Return the fields of a `RouteAction` that follow from what a port speaks.
 
-    A WebSocket is opened by HTTP/1.1 alone. A caller of gRPC says how long it waits; the call is given up then.
+    A WebSocket is opened by HTTP/1.1 alone. A caller of gRPC says how long it waits, and the call is given up then; not
+    where the program states a timeout: of the two Envoy would look at nothing but the caller's.
     """
     fields: Message = {}
     if protocol is not Protocol.HTTP:
         fields["upgrade_configs"] = [{"upgrade_type": WEBSOCKET, "enabled": False}]
-    if protocol is Protocol.GRPC:
+    if protocol is Protocol.GRPC and not (settings.timeout_ns and settings.timeout_ns.value):
         fields["max_stream_duration"] = {"grpc_timeout_header_max": "0s"}
     return fields
 

@@ -123,7 +123,7 @@ def external_host(callee: OutboundExternal, host: str, caller: SpiffeId, *, bare
                     "cluster": names.external_cluster(external, host),
                     "host_rewrite_literal": host if standard else f"{host}:{external.port.number}",
                     **call_settings(callee.settings),
-                    **protocol_fields(external.port.protocol),
+                    **protocol_fields(external.port.protocol, callee.settings),
                 },
             },
         ],

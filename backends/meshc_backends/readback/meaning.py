@@ -300,7 +300,7 @@ class _Meaning:
             hashed=hashed(settings),
             copies=copies,
             websockets=self.terms.tells_upgrades and callee.port.protocol is Protocol.HTTP,
-            callers_deadline=self.terms.tells_upgrades and callee.port.protocol is Protocol.GRPC,
+            callers_deadline=self._callers_deadline(callee.port, settings),
             origins=origins(settings),
         )
 
@@ -335,7 +335,7 @@ class _Meaning:
             hashed=hashed(settings),
             host=(host if standard else f"{host}:{external.port.number}") if self.terms.rewrites_host else None,
             websockets=self.terms.tells_upgrades and external.port.protocol is Protocol.HTTP,
-            callers_deadline=self.terms.tells_upgrades and external.port.protocol is Protocol.GRPC,
+            callers_deadline=self._callers_deadline(external.port, settings),
             origins=origins(settings),
         )
         gate = self.gate(callee.rules, caller)
@@ -423,6 +423,10 @@ class _Meaning:
             unhealthy=health.unhealthy,
             healthy=health.healthy,
         )
+
+    def _callers_deadline(self, port: ServicePort, settings: Settings) -> bool:
+        """Tell whether `grpc-timeout` ends a call: not where a timeout is stated, which Envoy would look past then."""
+        return self.terms.tells_upgrades and port.protocol is Protocol.GRPC and not value_of(settings.timeout_ns)
 
     def _retry(self, settings: Settings) -> Retry | None:
         if not settings.retries or settings.retry_on is None or settings.retry_limit is None:

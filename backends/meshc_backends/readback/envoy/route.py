@@ -258,6 +258,8 @@ def _counts_callers_deadline(action: Message, place: str) -> bool:
     longest = known(action["max_stream_duration"], place, frozenset({"grpc_timeout_header_max"}))
     if longest.get("grpc_timeout_header_max") != "0s":
         raise UnreadError(place, "a bound of what callers of gRPC may wait")
+    if nanoseconds(action, "timeout", place, _DEFAULT_TIMEOUT_NS):
+        raise UnreadError(place, "a timeout that calls of gRPC are not held to, for the caller's own is looked at")
     return True
 
 
