@@ -47,6 +47,11 @@ def _main(arguments: Sequence[str] | None) -> int:
         metavar="S",
         help="how long running requests may take after a stop signal (default 30)",
     )
+    parser.add_argument(
+        "--tell-callers-why",
+        action="store_true",
+        help="for looking for faults: refusals name the reason and the rule, which otherwise only the log does",
+    )
     options = parser.parse_args(arguments)
     # Imported late, so that Ctrl-C while they load is an ordinary end.
     from meshc_runtime.proxy import StartError
@@ -59,7 +64,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     if options.snapshot is None:
         parser.error("a snapshot is needed")
     try:
-        proxy = _load(options.snapshot, options.drain_seconds, check_only=options.check)
+        proxy = _load(options)
     except (SnapshotError, IdentityError, StartError) as error:
         sys.stderr.write(f"meshc-proxy: {options.snapshot}: {error}\n")
         return 1
@@ -75,20 +80,21 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _load(path: str, drain_seconds: float, *, check_only: bool) -> Proxy | None:
+def _load(options: argparse.Namespace) -> Proxy | None:
     from meshc_runtime.proxy import Proxy, check_snapshot
     from meshc_runtime.snapshot import SnapshotError, parse_snapshot
 
+    path: str = options.snapshot
     try:
         text = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
         raise SnapshotError(error.strerror or str(error)) from None
     snapshot = parse_snapshot(text)
-    if check_only:
+    if options.check:
         for warning in check_snapshot(snapshot):
             sys.stderr.write(f"meshc-proxy: warning: {warning}\n")
         return None
-    return Proxy(snapshot, drain_seconds=drain_seconds)
+    return Proxy(snapshot, drain_seconds=options.drain_seconds, tells_why=options.tell_callers_why)
 
 
 def _allow_many_descriptors() -> None:

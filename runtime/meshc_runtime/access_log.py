@@ -10,7 +10,11 @@ from json.encoder import encode_basestring_ascii as quote
 
 @dataclass(slots=True, kw_only=True)
 class AccessRecord:
-    """What is told of one request. `reason` says why the proxy itself answered; it never reaches a caller."""
+    """What is told of one request.
+
+    `reason` says why the proxy itself answered; it reaches callers only where the proxy was started to tell them.
+    `logged` is what the program says about a line for it: on, off or errors.
+    """
 
     direction: str
     caller: str = ""
@@ -28,6 +32,7 @@ class AccessRecord:
     request_bytes: int = 0
     response_bytes: int = 0
     reason: str = ""
+    logged: str = "on"
 
 
 @lru_cache(maxsize=2)

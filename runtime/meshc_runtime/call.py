@@ -11,7 +11,7 @@ from meshc_runtime.judge import Admitted, DeadlineError, DeniedError, RateLimite
 from meshc_runtime.loop import Loop
 from meshc_runtime.message import RequestHead, ResponseHead
 from meshc_runtime.metrics import ProxyMetrics
-from meshc_runtime.refusal import refusal_response
+from meshc_runtime.refusal import refusal_reason, refusal_response
 from meshc_runtime.snapshot import ConnectionGuards
 from meshc_runtime.stream import Stream
 from meshc_runtime.upstream import UpstreamCluster
@@ -77,6 +77,8 @@ class ClientRegistry(Protocol):
     metrics: ProxyMetrics
     guards: ConnectionGuards
     draining: bool
+    tells_why: bool
+    """Whether callers are told why they are refused."""
 
     def random(self) -> float:
         """A number in [0, 1)."""
@@ -121,9 +123,8 @@ class Call:
     def refusal(self, refusal: RefusedRequestError, *, to_head: bool) -> tuple[ResponseHead, bytes]:
         """The response to a request that the proxy answers itself, which is counted."""
         record, metrics = self.record, self._registry.metrics
-        head, text = refusal_response(
-            refusal.status, refusal.text, grpc=self.grpc, late=isinstance(refusal, DeadlineError)
-        )
+        text = refusal_reason(refusal.text, refusal.reason, record.rule) if self._registry.tells_why else refusal.text
+        head, text = refusal_response(refusal.status, text, grpc=self.grpc, late=isinstance(refusal, DeadlineError))
         record.status = head.status
         record.reason = refusal.reason
         record.response_bytes = 0 if to_head else len(text)
@@ -148,8 +149,7 @@ class Call:
         if reason and not record.reason:
             record.reason = reason
         duration = time.monotonic() - self._began
-        metrics.requests.add((record.direction, record.service, record.route, record.rule, str(record.status)))
-        metrics.duration.observe((record.direction, record.service), duration)
+        metrics.requests.count(record, duration)
         self._registry.log(record, time.time(), duration)
 
 

@@ -1,10 +1,11 @@
-"""The proxy's own pages: readiness, metrics, and the admin pages on loopback. One GET a connection."""
+"""The proxy's own pages: readiness, metrics, and the admin pages on loopback. One request a connection."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 from meshc_runtime.http1_head import find_head_end, parse_request_head
 from meshc_runtime.loop import Loop, Timer
@@ -23,7 +24,15 @@ class Page:
     text: str
 
 
-Pages = Mapping[str, Callable[[], Page]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked of a page: GET or POST, and the parameters of the query."""
+
+    method: str
+    query: Mapping[str, str]
+
+
+Pages = Mapping[str, Callable[[Asked], Page]]
 
 
 def text_page(status: int, text: str) -> Page:
@@ -39,8 +48,15 @@ def json_page(value: object) -> Page:
 class PageConnection:
     """A connection that asks for one page."""
 
-    def __init__(self, loop: Loop, pages: Pages, closed: Callable[[PageConnection], None]) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        pages: Pages,
+        closed: Callable[[PageConnection], None],
+        takes_posts: frozenset[str] = frozenset(),
+    ) -> None:
         self._pages = pages
+        self._takes_posts = takes_posts
         self._closed = closed
         self._stream: Stream | None = None
         self._buffer = b""
@@ -66,13 +82,17 @@ class PageConnection:
                 return
             head = parse_request_head(self._buffer[:end])
             page = self._pages.get(head.path)
-            if head.method not in ("GET", "HEAD"):
-                answer = text_page(405, "only GET\n")
+            takes_posts = head.path in self._takes_posts
+            if head.method not in ("GET", "HEAD") and not (head.method == "POST" and takes_posts):
+                answer = text_page(405, "only GET and POST\n" if takes_posts else "only GET\n")
             elif page is None:
                 answer = text_page(404, "pages: " + " ".join(self._pages) + "\n")
             else:
-                answer = page()
+                query = dict(parse_qsl(head.query.removeprefix("?"), keep_blank_values=True, max_num_fields=16))
+                answer = page(Asked(method="POST" if head.method == "POST" else "GET", query=query))
             self._answer(answer, head_only=head.method == "HEAD")
+        except ValueError:
+            self._answer(text_page(400, "too many parameters\n"), head_only=False)
         except HttpError as error:
             self._answer(text_page(error.status, error.reason + "\n"), head_only=False)
 
@@ -108,4 +128,4 @@ class PageConnection:
             self._stream.finish()
 
 
-_REASONS = {200: "OK", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
+_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}

@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from meshc_runtime.access_log import AccessRecord, format_record
+from meshc_runtime.admin import TAKE_POSTS, admin_pages, metrics_page, ready_page
 from meshc_runtime.arrival import Arrival
 from meshc_runtime.call import ClientConnection, Side
-from meshc_runtime.inside import Page, PageConnection, Pages, json_page, text_page
+from meshc_runtime.inside import PageConnection, Pages
+from meshc_runtime.log_level import LogLevel, is_logged
 from meshc_runtime.log_writer import LogWriter
 from meshc_runtime.loop import READ, Loop
 from meshc_runtime.metrics import ProxyMetrics
@@ -63,7 +65,7 @@ class StartError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Enforced:
+class Enforced:
     """One snapshot in force: connections keep the one they began under, so that another can take its place."""
 
     policy: Policy
@@ -155,9 +157,10 @@ class Proxy:
         snapshot: Snapshot,
         *,
         drain_seconds: float = 30.0,
+        tells_why: bool = False,
         random_source: Callable[[], float] = random.random,
     ) -> None:
-        """Load certificates, compile the policy, and listen.
+        """Load certificates, compile the policy, and listen; `tells_why` lets callers know why they are refused.
 
         Raises:
             IdentityError: the certificates cannot be used.
@@ -167,6 +170,8 @@ class Proxy:
         self.metrics = ProxyMetrics()
         self.guards = snapshot.guards
         self.draining = False
+        self.tells_why = tells_why
+        self.log_level = LogLevel.INFO
         self.random = random_source
         self._drain_seconds = drain_seconds
         self._identities = PeerIdentities()
@@ -194,8 +199,14 @@ class Proxy:
 
     @property
     def warnings(self) -> list[str]:
-        """What of the snapshot this version refuses to carry."""
-        return uncarried(self._enforced.policy.snapshot)
+        """What of the snapshot this version refuses to carry, and what is set for looking for faults only."""
+        told = ["callers are told why they are refused (--tell-callers-why)"] if self.tells_why else []
+        return told + uncarried(self._enforced.policy.snapshot)
+
+    @property
+    def enforced(self) -> Enforced:
+        """What is in force now."""
+        return self._enforced
 
     def run(self) -> None:
         """Serve until `stop`, then until the running requests have ended or the drain time is over."""
@@ -215,7 +226,9 @@ class Proxy:
     # What a client connection asks of the proxy.
 
     def log(self, record: AccessRecord, ended: float, duration: float) -> None:
-        """Write a line of the access log."""
+        """Write a line of the access log, if one is wanted."""
+        if not is_logged(record, self.log_level):
+            return
         if self._log is None or not self._log.append(format_record(record, ended, duration)):
             self.metrics.dropped_log_lines.add()
 
@@ -248,22 +261,20 @@ class Proxy:
             name = f"{connection.service}:{connection.port}"
             self._listen(name, connection.listener, self._accepts_connections(connection))
             self._client_listeners.append(name)
-        admin: Pages = {
-            "/ready": self._ready_page,
-            "/stats": self._metrics_page,
-            "/config": self._config_page,
-            "/certs": self._certs_page,
-        }
-        self._listen("admin", listeners.admin, lambda sock: self._accept_page(sock, admin))
-        ready: Pages = {"/ready": self._ready_page, "/healthz": self._ready_page}
-        self._listen("readiness", listeners.readiness, lambda sock: self._accept_page(sock, ready))
-        metrics: Pages = {"/metrics": self._metrics_page}
-        self._listen("metrics", listeners.metrics, lambda sock: self._accept_page(sock, metrics))
+        ready = ready_page(self)
+        self._listen_pages("admin", listeners.admin, admin_pages(self), TAKE_POSTS)
+        self._listen_pages("readiness", listeners.readiness, {"/ready": ready, "/healthz": ready})
+        self._listen_pages("metrics", listeners.metrics, {"/metrics": metrics_page(self)})
+
+    def _listen_pages(
+        self, name: str, address: Address, pages: Pages, takes_posts: frozenset[str] = frozenset()
+    ) -> None:
+        self._listen(name, address, lambda sock: self._accept_page(sock, pages, takes_posts))
 
     def _listen(self, name: str, address: Address, accepted: Callable[[socket.socket], None]) -> None:
         self._listeners[name] = _Listener(self.loop, name, address, accepted)
 
-    def _enforce(self, snapshot: Snapshot) -> _Enforced:
+    def _enforce(self, snapshot: Snapshot) -> Enforced:
         policy = compile_policy(snapshot, time.monotonic)
         tls = load_mesh_tls(
             snapshot.certificates,
@@ -284,7 +295,7 @@ class Proxy:
             )
             for port in snapshot.inbound
         }
-        return _Enforced(policy=policy, tls=tls, clusters=clusters, apps=apps)
+        return Enforced(policy=policy, tls=tls, clusters=clusters, apps=apps)
 
     def _cluster(self, cluster: Cluster, tls: MeshTls) -> UpstreamCluster:
         transport = cluster.transport
@@ -349,26 +360,13 @@ class Proxy:
         if len(self._connections) >= self.guards.max_connections:
             self._accept_clients(False)
 
-    def _accept_page(self, sock: socket.socket, pages: Pages) -> None:
+    def _accept_page(self, sock: socket.socket, pages: Pages, takes_posts: frozenset[str]) -> None:
         if len(self._pages_open) >= _MAX_PAGES:
             sock.close()  # whoever asks for pages must not take the descriptors that calls need
             return
-        connection = PageConnection(self.loop, pages, self._pages_open.discard)
+        connection = PageConnection(self.loop, pages, self._pages_open.discard, takes_posts)
         self._pages_open.add(connection)
         connection.attach(Stream(self.loop, sock, connection))
-
-    def _ready_page(self) -> Page:
-        return text_page(503, "draining\n") if self.draining else text_page(200, "ready\n")
-
-    def _metrics_page(self) -> Page:
-        return Page(status=200, content_type="text/plain; version=0.0.4; charset=utf-8", text=self.metrics.render())
-
-    def _config_page(self) -> Page:
-        return json_page(self._enforced.policy.snapshot.model_dump(mode="json"))
-
-    def _certs_page(self) -> Page:
-        certificate = self._enforced.tls.certificate
-        return json_page({name: getattr(certificate, name) for name in certificate.__slots__})
 
     def _sweep(self) -> None:
         """Act on passed deadlines; a quarter of a second late is early enough for them."""

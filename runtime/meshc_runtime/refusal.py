@@ -36,6 +36,13 @@ def refusal_text(status: int) -> bytes:
     return _TEXTS[status]
 
 
+def refusal_reason(text: bytes, reason: str, rule: str) -> bytes:
+    """A body that says why, for a proxy that was started to tell: the reason of the log, and the rule that decided."""
+    decided = f" by rule {rule}" if rule else ""
+    told = f"{text.decode('ascii').strip()}: {reason}{decided}"
+    return told.encode("ascii", "backslashreplace") + b"\n"
+
+
 def refusal_response(status: int, text: bytes, *, grpc: bool, late: bool = False) -> tuple[ResponseHead, bytes]:
     """A whole response: its head and its body. `late` if the caller's own deadline has passed."""
     if not grpc:

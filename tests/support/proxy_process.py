@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,6 +37,12 @@ def proxy_command(*arguments: str) -> list[str]:
 
 def proxy_environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT / "runtime"), "PYTHONWARNINGS": "error::ResourceWarning"}
+
+
+def series_parts(text: str) -> tuple[str, set[tuple[str, str]]]:
+    """The name of a series and its labels."""
+    name, _, labels = text.partition("{")
+    return name, set(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', labels))
 
 
 class RunningProxy:
@@ -90,12 +97,16 @@ class RunningProxy:
             return wire.ask("GET", path, "localhost")
 
     def metric(self, series: str) -> float:
-        """The value of one series by its exact name and labels; 0 where it is absent."""
+        """The sum of all series of this name that have these labels, whatever others they have; 0 where none does."""
+        wanted, labels = series_parts(series)
+        total = 0.0
         for line in self.page("metrics", "/metrics").body.decode().splitlines():
-            name, _, value = line.rpartition(" ")
-            if name == series:
-                return float(value)
-        return 0.0
+            if not line.startswith("#"):
+                text, _, value = line.rpartition(" ")
+                name, found = series_parts(text)
+                if name == wanted and labels <= found:
+                    total += float(value)
+        return total
 
     def log(
         self, wanted: Callable[[dict[str, Any]], bool] = lambda record: True, count: int = 1

@@ -12,6 +12,7 @@ from meshc_backends.prometheus.measure import meters
 from meshc_backends.prometheus.rules import group_of
 from meshc_compiler.ir.mesh import Mesh
 from meshc_compiler.ir.objective import LatencyObjective, Objective
+from meshc_runtime.access_log import AccessRecord
 from meshc_runtime.metrics import ProxyMetrics
 from support.envoy_mesh import EnvoyMesh
 from support.http_call import call
@@ -91,9 +92,10 @@ def test_failures_are_counted_where_the_service_is_called(mesh: EnvoyMesh) -> No
 
 def test_the_python_proxy_counts_by_the_names_that_the_rules_go_by() -> None:
     metrics = ProxyMetrics()
-    for code in ("200", "503"):
-        metrics.requests.add(("inbound", "my-api", "", "a rule", code))
-        metrics.duration.observe(("inbound", "my-api"), 0.001)
+    for code in (200, 503):
+        metrics.requests.count(
+            AccessRecord(direction="inbound", caller="web", service="my-api", rule="a rule", status=code), 0.001
+        )
     looked_at = selectors("sidecar")
     assert len(looked_at) == 5
     for name, labels in looked_at:
@@ -102,6 +104,6 @@ def test_the_python_proxy_counts_by_the_names_that_the_rules_go_by() -> None:
 
 def test_the_bounds_of_the_python_proxy_are_those_that_it_shows() -> None:
     metrics = ProxyMetrics()
-    metrics.duration.observe(("inbound", "my-api"), 0.001)
+    metrics.requests.count(AccessRecord(direction="inbound", service="my-api", status=200), 0.001)
     shown = [float(bound) for bound in re.findall(r'le="([0-9.]+)"', metrics.render())]
     assert [round(bound * 1_000_000_000) for bound in shown] == list(SIDECAR_BOUNDS_NS)
