@@ -94,6 +94,13 @@ class EnvoyProcess:
             process.wait(SECONDS)
 
     @property
+    def pid(self) -> int:
+        """The number of the process while it runs."""
+        if self._process is None:
+            raise RuntimeError(f"envoy {self.name} does not run")
+        return self._process.pid
+
+    @property
     def stderr(self) -> str:
         return self._stderr.read_text(errors="replace")
 

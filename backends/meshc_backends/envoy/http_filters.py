@@ -6,13 +6,13 @@ does; a route switches off by that name what does not apply to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from meshc_backends.envoy.fault import inbound_faults, outbound_faults
 from meshc_backends.envoy.message import Message, typed
 from meshc_backends.envoy.rate_limit import rate_limit_filter
-from meshc_backends.envoy.rbac import rbac_filter
-from meshc_compiler.ir.policy import Effect
+from meshc_backends.envoy.rbac import authorisation, authorisation_per_route
+from meshc_compiler.ir.policy import Effect, Rule
 from meshc_compiler.ir.slice import InboundPort
 from meshc_compiler.ir.traffic import Fault
 
@@ -29,8 +29,7 @@ ROUTER: Message = {
 def inbound_filters(inbound: InboundPort, trust_domain: str) -> tuple[Message, ...]:
     """Return the filters before the workload itself."""
     return (
-        {"name": DENY, "typed_config": rbac_filter(Effect.DENY, inbound.rules, trust_domain)},
-        {"name": ALLOW, "typed_config": rbac_filter(Effect.ALLOW, inbound.rules, trust_domain)},
+        *_named(authorisation(inbound.rules, trust_domain)),
         *({"name": LIMIT, "typed_config": rate_limit_filter(limits, LIMIT)} for limits in [inbound.limits] if limits),
         *inbound_faults(inbound.faults),
         ROUTER,
@@ -44,11 +43,21 @@ def outbound_filters(trust_domain: str, faults: Iterable[Fault] = ()) -> tuple[M
     decides for itself, switches them off.
     """
     return (
-        {"name": DENY, "typed_config": rbac_filter(Effect.DENY, (), trust_domain)},
-        {"name": ALLOW, "typed_config": rbac_filter(Effect.ALLOW, (), trust_domain)},
+        *_named(authorisation((), trust_domain)),
         *outbound_faults(faults),
         ROUTER,
     )
+
+
+def _named(authorisation: dict[Effect, Message]) -> Iterator[Message]:
+    for name, effect in ((DENY, Effect.DENY), (ALLOW, Effect.ALLOW)):
+        yield {"name": name, "typed_config": authorisation[effect]}
+
+
+def guarded(rules: Iterable[Rule], trust_domain: str) -> dict[str, Message]:
+    """Return the `typed_per_filter_config` by which rules about one caller hold for a route or virtual host."""
+    own = authorisation_per_route(rules, trust_domain)
+    return {DENY: own[Effect.DENY], ALLOW: own[Effect.ALLOW]}
 
 
 def switched_off(*filters: str) -> Message:

@@ -21,16 +21,14 @@ from meshc_backends.envoy.path_match import (
     PathPrefix,
     RegexPath,
     path_forms,
-    quote,
     route_path_match,
 )
+from meshc_backends.envoy.target_expression import of_literal, of_template
 from meshc_compiler.ir.match import PathMatch, PathRegex, PathTemplate, RequestMatch, SegmentKind
 from meshc_compiler.ir.slice import OutboundMirror, OutboundService
 
 MIRRORS_AT_MOST = 10
 """How many mirrors with conditions one port may have: each may hold with or without each other one."""
-
-_QUERY = "(?:\\?.*)?"
 
 
 def mirror_sets(callee: OutboundService) -> Iterator[tuple[OutboundMirror, ...]]:
@@ -139,12 +137,10 @@ def path_headers(path: PathMatch) -> tuple[Message, ...]:
 def _with_query(form: PathForm) -> Message:
     match form:
         case ExactPath(path):
-            return {"safe_regex": {"regex": quote(path) + _QUERY}}
+            return {"safe_regex": {"regex": of_literal(path)}}
         case PathPrefix(prefix):
             return {"prefix": prefix}
         case RegexPath(regex):
-            # What any segment or all that follows may be ends where the query begins.
-            path = regex.replace("[^/]+", "[^/?]+").replace("(?:/.*)?", "(?:/[^?]*)?")
-            return {"safe_regex": {"regex": path + _QUERY}}
+            return {"safe_regex": {"regex": of_template(regex)}}
         case _:
             assert_never(form)

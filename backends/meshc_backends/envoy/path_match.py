@@ -76,6 +76,29 @@ def _template_forms(segments: tuple[Segment, ...]) -> tuple[PathForm, ...]:
     return (RegexPath(regex + ("(?:/.*)?" if rest else "/?")),)
 
 
+_LITERAL_START = re.compile(r"/[A-Za-z0-9_/-]*")
+
+
+def literal_start(path: PathMatch) -> str:
+    """Return a text with which every path begins that the template or expression matches, as long as that is plain."""
+    match path:
+        case PathTemplate(segments):
+            text = "/"
+            for segment in map(_as_normalised, segments):
+                if segment.kind is not SegmentKind.LITERAL or _has_letters_in_escapes(segment.literal):
+                    return text
+                text += segment.literal + "/"
+            return text.removesuffix("/") or "/"
+        case PathRegex(pattern):
+            start = _LITERAL_START.match(pattern)
+            if start is None or "|" in pattern:
+                return "/"
+            # What follows may say how often the last letter comes, if at all.
+            return start[0] if start.end() == len(pattern) else start[0][:-1] or "/"
+        case _:
+            assert_never(path)
+
+
 def _as_normalised(segment: Segment) -> Segment:
     return Segment(segment.kind, segment.literal.translate(_ESCAPED_BY_ENVOY))
 

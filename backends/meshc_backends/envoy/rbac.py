@@ -14,6 +14,7 @@ from meshc_backends.envoy.header_match import all_of, any_of, condition_permissi
 from meshc_backends.envoy.message import Message, typed
 from meshc_backends.envoy.names import unique_names
 from meshc_backends.envoy.path_match import path_forms, string_match
+from meshc_backends.envoy.rule_tree import TREE_FROM, rule_tree
 from meshc_compiler.ir.caller import AnyCaller, Callers, PlaintextCaller, TheseCallers
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.policy import Effect, Rule
@@ -87,19 +88,38 @@ def rbac(effect: Effect, rules: Iterable[Rule], trust_domain: str, *, callers_kn
     }
 
 
-def rbac_filter(effect: Effect, rules: Iterable[Rule], trust_domain: str, *, callers_known: bool = False) -> Message:
-    """Return the configuration of the filter of one effect, with counters for each rule."""
-    return typed(
-        RBAC_FILTER,
-        rules=rbac(effect, rules, trust_domain, callers_known=callers_known),
-        rules_stat_prefix=f"{effect}_",
-        track_per_rule_stats=True,
-    )
+def authorisation(rules: Iterable[Rule], trust_domain: str, *, callers_known: bool = False) -> dict[Effect, Message]:
+    """Return the configuration of the filters that deny and that allow, with counters for each rule.
+
+    Where the rules of one effect are many the second filter has a tree, and so that each decision keeps its rule's
+    name, a tree of many denies too: before its allows, and then the first filter has nothing to do.
+    """
+    every = tuple(rules)
+    some = {effect: [rule for rule in every if rule.effect is effect] for effect in Effect}
+    if all(len(of_effect) < TREE_FROM for of_effect in some.values()):
+        return {
+            effect: _filter(effect, rules=rbac(effect, of_effect, trust_domain, callers_known=callers_known))
+            for effect, of_effect in some.items()
+        }
+    denies_apart = len(some[Effect.DENY]) < TREE_FROM
+    apart = some[Effect.DENY] if denies_apart else ()
+    within = some[Effect.ALLOW] if denies_apart else every
+    return {
+        Effect.DENY: _filter(Effect.DENY, rules=rbac(Effect.DENY, apart, trust_domain, callers_known=callers_known)),
+        Effect.ALLOW: _filter(Effect.ALLOW, matcher=rule_tree(within, trust_domain, callers_known=callers_known)),
+    }
 
 
-def rbac_per_route(effect: Effect, rules: Iterable[Rule], trust_domain: str) -> Message:
-    """Return the filter's configuration for one virtual host, in place of the listener's."""
-    return typed(RBAC_PER_ROUTE, rbac=_untyped(rbac_filter(effect, rules, trust_domain, callers_known=True)))
+def _filter(effect: Effect, **decision: Message) -> Message:
+    return typed(RBAC_FILTER, **decision, rules_stat_prefix=f"{effect}_", track_per_rule_stats=True)
+
+
+def authorisation_per_route(rules: Iterable[Rule], trust_domain: str) -> dict[Effect, Message]:
+    """Return the filters' configurations for one virtual host or route, in place of the listener's."""
+    return {
+        effect: typed(RBAC_PER_ROUTE, rbac=_untyped(config))
+        for effect, config in authorisation(rules, trust_domain, callers_known=True).items()
+    }
 
 
 def network_rbac_filter(effect: Effect, rules: Iterable[Rule], trust_domain: str) -> Message:

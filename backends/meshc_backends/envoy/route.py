@@ -13,15 +13,13 @@ from meshc_backends.envoy import names
 from meshc_backends.envoy.cluster_terms import cluster_terms
 from meshc_backends.envoy.header_match import ROUTES_AT_MOST, TooWideError
 from meshc_backends.envoy.http_connection import WEBSOCKET
-from meshc_backends.envoy.http_filters import ALLOW, DENY
+from meshc_backends.envoy.http_filters import guarded
 from meshc_backends.envoy.message import Message, duration
 from meshc_backends.envoy.mirror import mirror_policies, mirror_sets, narrowed
-from meshc_backends.envoy.rbac import rbac_per_route
 from meshc_backends.envoy.retry import retry_policy
 from meshc_compiler.ir.caller import includes
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.match import RequestMatch
-from meshc_compiler.ir.policy import Effect
 from meshc_compiler.ir.route import REDIRECT_STATUS, Answer, Redirect, Respond, RouteRule
 from meshc_compiler.ir.setting import HashKey, HashKeyKind, Settings
 from meshc_compiler.ir.slice import OutboundRule, OutboundService
@@ -76,20 +74,15 @@ def _answers(
     TRACE is never answered but with 405, as everywhere.
     """
     guards = [guard for guard in callee.guards if includes(guard.callers, caller)]
-    guarded: Message = {
-        "typed_per_filter_config": {
-            DENY: rbac_per_route(Effect.DENY, guards, caller.trust_domain),
-            ALLOW: rbac_per_route(Effect.ALLOW, guards, caller.trust_domain),
-        }
-    }
+    own: Message = {"typed_per_filter_config": guarded(guards, caller.trust_domain)}
     for match in matches:
         if not rule.match.methods:
             trace: Message = {"name": ":method", "string_match": {"exact": "TRACE"}}
             refused = {**match, "headers": [*match.get("headers", []), trace]}
-            yield {**answer(refused, 405, "refused method"), **guarded}
+            yield {**answer(refused, 405, "refused method"), **own}
         match answered:
             case Respond(status=status):
-                yield {**answer(match, status, rule.id), **guarded}
+                yield {**answer(match, status, rule.id), **own}
             case Redirect(location=location):
                 # A `%` would begin one of Envoy's own substitutions.
                 header = {"key": "location", "value": location.replace("%", "%%")}
@@ -97,7 +90,7 @@ def _answers(
                     **answer(match, REDIRECT_STATUS, rule.id),
                     # Envoy has put the address of the request there.
                     "response_headers_to_add": [{"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}],
-                    **guarded,
+                    **own,
                 }
             case _:
                 assert_never(answered)

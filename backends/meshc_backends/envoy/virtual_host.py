@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 from meshc_backends.envoy import names
 from meshc_backends.envoy.access_log import callee_metadata
 from meshc_backends.envoy.fault import fault_name, faults_per_route
-from meshc_backends.envoy.http_filters import ALLOW, DENY, LIMIT, switched_off
+from meshc_backends.envoy.http_filters import ALLOW, DENY, LIMIT, guarded, switched_off
 from meshc_backends.envoy.message import Message
 from meshc_backends.envoy.path_match import quote
-from meshc_backends.envoy.rbac import rbac_per_route
 from meshc_backends.envoy.route import (
     OTHERWISE,
     answer,
@@ -24,7 +23,6 @@ from meshc_backends.placement import host_names
 from meshc_compiler.ir.caller import includes
 from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.match import RequestMatch
-from meshc_compiler.ir.policy import Effect
 from meshc_compiler.ir.slice import InboundPort, OutboundExternal, OutboundService
 from meshc_compiler.ir.workload import External
 
@@ -109,8 +107,7 @@ def external_host(callee: OutboundExternal, host: str, caller: SpiffeId, *, bare
         "domains": external_domains(external, host, bare=bare),
         "metadata": callee_metadata(external.name, external.port.number),
         "typed_per_filter_config": {
-            DENY: rbac_per_route(Effect.DENY, rules, caller.trust_domain),
-            ALLOW: rbac_per_route(Effect.ALLOW, rules, caller.trust_domain),
+            **guarded(rules, caller.trust_domain),
             **faults_per_route(callee.faults),
         },
         "routes": [

@@ -160,16 +160,40 @@ def expression_paths(pattern: str) -> PathSet:
 
     A path holds no `?`, so a class without it is as good as one with it.
     """
+    segments = _segments_of(pattern)
+    if segments is None:
+        return frozenset({Matched(pattern)})
+    return _of_pieces(tuple(map(_read_piece, segments[0])), segments[1])
+
+
+def _segments_of(pattern: str) -> tuple[tuple[str, ...], bool] | None:
+    """Return the expressions of the segments, and whether anything may follow; None if it is not built so."""
     for tail, rest in _TAILS:
         if pattern.endswith(tail):
             body = pattern[: -len(tail)]
             texts = _SEGMENT.findall(body)
             if texts and "".join(f"/{text}" for text in texts) == body:
-                return _of_pieces(tuple(map(_read_piece, texts)), rest)
-    return frozenset({Matched(pattern)})
+                return tuple(texts), rest
+    return None
+
+
+def ends_before_queries(pattern: str) -> bool:
+    """Tell whether an expression built segment by segment takes no question mark in any of them.
+
+    Then what it matches, with a query behind it or not, ends where the path does. A tail that takes anything behind a
+    slash takes the query too, and the slash is the path's.
+    """
+    segments = _segments_of(pattern)
+    return segments is not None and all(_holds_no_query(text) for text in segments[0])
+
+
+@lru_cache(maxsize=65536)
+def _holds_no_query(text: str) -> bool:
+    return bool(_PLAIN.match(text)) or intersection(matched_by(text), _WITH_QUERY).is_empty
 
 
 _PLAIN = re.compile(r"[A-Za-z0-9_~-]*\Z")
+_WITH_QUERY = language_of(Sequence((ANY_TEXT, only("?"), ANY_TEXT)))
 _WITHIN_SEGMENT = language_of(Repeat(_IN_SEGMENT, 0, None))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from unittest import mock
 
 import pytest
 
@@ -44,8 +45,13 @@ RULES = (
 )
 
 
-@pytest.fixture(scope="module")
-def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnvoyMesh]:
+FORMS = {"one by one": (10**9, 8), "tree": (1, 8), "tree, down to single rules": (1, 0)}
+"""From how many rules on there is a tree, and how many may stand in a list of it."""
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnvoyMesh]:
+    tree_from, list_at_most = FORMS[request.param]
     value = Mesh(
         name="authorization",
         trust_domain=DOMAIN,
@@ -53,7 +59,11 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnvoyMesh]:
         services=(service("api"), service("shut")),
         rules=RULES,
     )
-    with EnvoyMesh(value, tmp_path_factory.mktemp("mesh")) as running:
+    with (
+        mock.patch("meshc_backends.envoy.rbac.TREE_FROM", tree_from),
+        mock.patch("meshc_backends.envoy.rule_tree._LIST_AT_MOST", list_at_most),
+        EnvoyMesh(value, tmp_path_factory.mktemp("mesh")) as running,
+    ):
         yield running
 
 

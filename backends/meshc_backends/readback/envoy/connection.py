@@ -10,10 +10,10 @@ from functools import cache
 
 from meshc_backends.readback.envoy.fields import Message, flag, items, known, nanoseconds, text, type_of, typed
 from meshc_backends.readback.envoy.filters import limits_of, mishaps_of
-from meshc_backends.readback.envoy.rbac import stage_of
+from meshc_backends.readback.envoy.rbac import gate_of
 from meshc_backends.readback.envoy.route import Filters, may_open_websockets, routes_of
 from meshc_backends.readback.language import ANY_TEXT, Language, difference, language_of, only
-from meshc_backends.readback.policy import Habit, Limited, Mishap, Side, Spelling, Stage, Upstream
+from meshc_backends.readback.policy import Gate, Habit, Limited, Mishap, Side, Spelling, Upstream
 from meshc_backends.readback.unread import UnreadError
 from meshc_compiler.regex import Characters, Choice, Repeat, Sequence
 from meshc_lang.record import dataclass
@@ -193,7 +193,7 @@ def _is_nobody(block: object) -> bool:
 
 
 def _filters(manager: Message, place: str, universe: str | None) -> Filters:
-    stages: dict[str, Stage | None] = {}
+    gates: dict[str, Gate] = {}
     limits: dict[str, frozenset[Limited]] = {}
     mishaps: dict[str, frozenset[Mishap]] = {}
     order = []
@@ -201,11 +201,11 @@ def _filters(manager: Message, place: str, universe: str | None) -> Filters:
         filter_ = known(one, place, frozenset({"name", "typed_config"}))
         name, config = text(filter_, "name", place), filter_.get("typed_config")
         kind = type_of(config, place)
-        if kind not in _ORDER or name in stages or name in limits or name in mishaps:
+        if kind not in _ORDER or name in gates or name in limits or name in mishaps:
             raise UnreadError(place, f"the filter `{name}` of the type `{kind}`")
         order.append(_ORDER[kind])
         if kind == _RBAC:
-            stages[name] = stage_of(config, place, universe)
+            gates[name] = gate_of(config, place, universe)
         elif kind == _LIMIT:
             limits[name] = limits_of(config, place)
         elif kind == _FAULT:
@@ -216,4 +216,4 @@ def _filters(manager: Message, place: str, universe: str | None) -> Filters:
                 raise UnreadError(place, "a router that adds headers of Envoy's to calls and answers")
     if order != sorted(order) or order.count(_ORDER[_ROUTER]) != 1:
         raise UnreadError(place, "filters in another order than authorisation, limits, faults, router")
-    return Filters(stages, limits, mishaps, universe, may_open_websockets(manager, place, default=False))
+    return Filters(gates, limits, mishaps, universe, may_open_websockets(manager, place, default=False))

@@ -7,7 +7,7 @@ from functools import cache
 
 from meshc_backends.readback.envoy.connection import HCM, Host, hosts_of
 from meshc_backends.readback.envoy.fields import Message, items, known, nanoseconds, text, type_of, typed, whole
-from meshc_backends.readback.envoy.rbac import stage_of
+from meshc_backends.readback.envoy.rbac import gate_of
 from meshc_backends.readback.envoy.route import cluster_of
 from meshc_backends.readback.envoy.text import text_matcher
 from meshc_backends.readback.envoy.tls import downstream_peer
@@ -92,15 +92,16 @@ def _inbound(chain: Message, place: str, clusters: dict[str, Upstream], *, inspe
         universe = _universe(peer)
         if nanoseconds(chain, "transport_socket_connect_timeout", place, None) is None:
             raise UnreadError(place, "peers that may take any time to say who they are")
-    alone, stages = False, []
+    alone = False
+    stages: list[Stage] = []
     filters = filters_of(chain, place)
     for kind, _, config in filters[:-1]:
         if kind != NETWORK_RBAC:
             raise UnreadError(place, f"a filter of the type `{kind}`")
         if "matcher" in config:
             alone |= _takes_one_identity(config, place, universe)
-        elif stage := stage_of(config, place, universe or None):
-            stages.append(stage)
+        else:
+            stages += gate_of(config, place, universe or None)
     if not filters:
         raise UnreadError(place, "a chain without filters")
     kind, _, config = filters[-1]

@@ -6,19 +6,17 @@ what none does; without `rules` a filter refuses nothing.
 
 from __future__ import annotations
 
+from meshc_backends.readback.envoy.caller import EVERYBODY, NOBODY, complement, named_by, union
 from meshc_backends.readback.envoy.fields import Message, flag, items, known, only_field
+from meshc_backends.readback.envoy.rule_tree import tree_gate
 from meshc_backends.readback.envoy.text import line_header, path_matcher, text_matcher
 from meshc_backends.readback.formula import ALWAYS, NEVER, Callers, Formula, all_of, any_of, not_
-from meshc_backends.readback.policy import Named, Stage
-from meshc_backends.readback.text_match import Comparison
+from meshc_backends.readback.policy import Gate, Named, Stage
 from meshc_backends.readback.unread import UnreadError
-
-NOBODY = Callers(frozenset())
-EVERYBODY = Callers(frozenset(), others=True)
 
 _FILTER = frozenset(
     {
-        "@type", "rules", "rules_stat_prefix", "track_per_rule_stats", "stat_prefix", "shadow_rules",
+        "@type", "rules", "matcher", "rules_stat_prefix", "track_per_rule_stats", "stat_prefix", "shadow_rules",
         "shadow_rules_stat_prefix",
     }
 )  # fmt: skip
@@ -26,35 +24,36 @@ _RULES = frozenset({"action", "policies"})
 _POLICY = frozenset({"permissions", "principals"})
 
 
-def stage_of(message: object, place: str, universe: str | None) -> Stage | None:
-    """Return what a filter refuses; None if nothing. `universe` begins the identities of all who get here.
+def gate_of(message: object, place: str, universe: str | None) -> Gate:
+    """Return what a filter refuses, if anything. `universe` begins the identities of all who get here.
 
-    Shadow rules refuse nothing: they are for the log.
+    Shadow rules refuse nothing: they are for the log. A matcher stands in place of rules.
     """
-    rules = known(message, place, _FILTER).get("rules")
+    filter_ = known(message, place, _FILTER)
+    if "matcher" in filter_:
+        return tree_gate(filter_["matcher"], place, universe)
+    rules = filter_.get("rules")
     if rules is None:
-        return None
+        return ()
     action = known(rules, place, _RULES).get("action", "ALLOW")
     if action not in {"ALLOW", "DENY"}:
         raise UnreadError(place, f"the action {action!r}")
     policies = rules.get("policies", {})
     if not isinstance(policies, dict):
         raise UnreadError(place, "policies that are no map")
-    return Stage(
-        denies=action == "DENY",
-        rules=frozenset(
-            Named(name, formula)
-            for name, policy in policies.items()
-            if (formula := _policy(policy, place, universe)) is not NEVER
-        ),
+    stated = frozenset(
+        Named(name, formula)
+        for name, policy in policies.items()
+        if (formula := _policy(policy, place, universe)) is not NEVER
     )
+    return (Stage(denies=action == "DENY", rules=stated),)
 
 
 def _policy(message: object, place: str, universe: str | None) -> Formula:
     policy = known(message, place, _POLICY)
     who = NOBODY
     for principal in items(policy, "principals", place):
-        who = _union(who, _principal(principal, place, universe))
+        who = union(who, _principal(principal, place, universe))
     if who == NOBODY:
         return NEVER
     what = [_permission(permission, place) for permission in items(policy, "permissions", place)]
@@ -95,59 +94,33 @@ def _principal(message: object, place: str, universe: str | None) -> Callers:
         case "and_ids":
             who = EVERYBODY
             for one in items(known(value, place, frozenset({"ids"})), "ids", place):
-                who = _complement(_union(_complement(who), _complement(_principal(one, place, universe))))
+                who = complement(union(complement(who), complement(_principal(one, place, universe))))
             return who
         case "or_ids":
             who = NOBODY
             for one in items(known(value, place, frozenset({"ids"})), "ids", place):
-                who = _union(who, _principal(one, place, universe))
+                who = union(who, _principal(one, place, universe))
             return who
         case "not_id":
-            return _complement(_principal(value, place, universe))
+            return complement(_principal(value, place, universe))
         case _:
             raise UnreadError(place, f"the principal `{kind}`")
 
 
 def _authenticated(message: object, place: str, universe: str | None) -> Callers:
-    """Return whose certificate bears the name; on a plain connection nobody has one.
-
-    All who get here have exactly one URI name, and it begins with `universe`.
-    """
+    """Return whose certificate bears the name; on a plain connection nobody has one."""
     authenticated = known(message, place, frozenset({"principal_name"}))
     if universe is None:
         return NOBODY
     if "principal_name" not in authenticated:
         return EVERYBODY
-    matcher = text_matcher(authenticated["principal_name"], place)
-    if matcher.comparison is Comparison.EXACT:
-        return Callers(frozenset({matcher.text})) if matcher.text.startswith(universe) else NOBODY
-    if matcher.comparison is Comparison.PREFIX and universe.startswith(matcher.text):
-        return EVERYBODY
-    if matcher.comparison is Comparison.PREFIX and not matcher.text.startswith(universe):
-        return NOBODY
-    raise UnreadError(place, f"names compared by `{matcher.comparison}` with `{matcher.text}`")
+    return named_by(text_matcher(authenticated["principal_name"], place), place, universe)
 
 
-def _union(one: Callers, other: Callers) -> Callers:
-    match one.others, other.others:
-        case False, False:
-            return Callers(one.named | other.named)
-        case True, True:
-            return Callers(one.named & other.named, others=True)
-        case True, False:
-            return Callers(one.named - other.named, others=True)
-        case _:
-            return Callers(other.named - one.named, others=True)
-
-
-def _complement(one: Callers) -> Callers:
-    return Callers(one.named, others=not one.others)
-
-
-def stage_per_route(message: object, place: str, universe: str | None) -> Stage | None:
-    """Return the stage of an `RBACPerRoute`; without `rbac` the filter is off."""
+def gate_per_route(message: object, place: str, universe: str | None) -> Gate:
+    """Return what is refused by an `RBACPerRoute`; without `rbac` the filter is off."""
     per_route = known(message, place, frozenset({"@type", "rbac"}))
-    return stage_of(per_route["rbac"], place, universe) if "rbac" in per_route else None
+    return gate_of(per_route["rbac"], place, universe) if "rbac" in per_route else ()
 
 
 def is_switched_off(message: object, place: str) -> bool:

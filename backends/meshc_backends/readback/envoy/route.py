@@ -6,6 +6,7 @@ tries once more, after 25 ms and at most ten times as long.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 from meshc_backends.readback.envoy.fields import (
@@ -21,7 +22,7 @@ from meshc_backends.readback.envoy.fields import (
     whole,
 )
 from meshc_backends.readback.envoy.filters import mishaps_of
-from meshc_backends.readback.envoy.rbac import is_switched_off, stage_per_route
+from meshc_backends.readback.envoy.rbac import gate_per_route, is_switched_off
 from meshc_backends.readback.envoy.text import expression, route_header
 from meshc_backends.readback.expression import matched_by
 from meshc_backends.readback.formula import Formula, Has, MethodIn, No, any_of_products, path_in
@@ -32,6 +33,7 @@ from meshc_backends.readback.policy import (
     Answer,
     Entry,
     Forward,
+    Gate,
     Handling,
     Limited,
     Mishap,
@@ -65,7 +67,7 @@ _RETRY = frozenset(
 class Filters:
     """The filters that a request passes, by name: what each refuses, counts or brings about."""
 
-    stages: dict[str, Stage | None]
+    gates: dict[str, Gate]
     limits: dict[str, frozenset[Limited]]
     mishaps: dict[str, frozenset[Mishap]]
     universe: str | None
@@ -79,32 +81,32 @@ class Filters:
             return self
         if not isinstance(configs, dict):
             raise UnreadError(place, f"`{configs}` for filters")
-        stages, limits, mishaps = dict(self.stages), dict(self.limits), dict(self.mishaps)
+        gates, limits, mishaps = dict(self.gates), dict(self.limits), dict(self.mishaps)
         for name, config in configs.items():
             kind = type_of(config, place).rpartition(".")[2]
             if kind == "FilterConfig" and name in self:
                 if is_switched_off(config, place):
                     # What stands nearer to the route may switch it on again.
-                    stages |= {name: None} if name in stages else {}
+                    gates |= {name: ()} if name in gates else {}
                     limits |= {name: frozenset()} if name in limits else {}
                     mishaps |= {name: frozenset()} if name in mishaps else {}
-            elif kind == "RBACPerRoute" and name in stages:
-                stages[name] = stage_per_route(config, place, self.universe)
+            elif kind == "RBACPerRoute" and name in gates:
+                gates[name] = gate_per_route(config, place, self.universe)
             elif kind == "HTTPFault" and name in mishaps:
                 mishaps[name] = mishaps_of(config, place)
             else:
                 raise UnreadError(place, f"`{kind}` for the filter `{name}`")
-        return Filters(stages, limits, mishaps, self.universe, self.websockets)
+        return Filters(gates, limits, mishaps, self.universe, self.websockets)
 
     def __contains__(self, name: str) -> bool:
         """Tell whether there is a filter of the name."""
-        return name in self.stages or name in self.limits or name in self.mishaps
+        return name in self.gates or name in self.limits or name in self.mishaps
 
     def handling(self, action: Action, name: str) -> Handling:
         """Return what becomes of requests that pass the filters and then get the action."""
         return Handling(
             action=action,
-            gate=tuple(stage for stage in self.stages.values() if stage is not None),
+            gate=_put_together(self.gates.values()),
             limits=frozenset().union(*self.limits.values()),
             mishaps=frozenset().union(*self.mishaps.values()),
             name=name,
@@ -113,7 +115,17 @@ class Filters:
     @property
     def are_off(self) -> bool:
         """Whether nothing is refused, counted or brought about."""
-        return not any(self.stages.values()) and not any(self.limits.values()) and not any(self.mishaps.values())
+        return not any(self.gates.values()) and not any(self.limits.values()) and not any(self.mishaps.values())
+
+
+def _put_together(gates: Iterable[Gate]) -> Gate:
+    """Return all steps, with what any of them denies in one: in which order requests are refused does not matter."""
+    steps = [stage for gate in gates for stage in gate]
+    denied = [stage for stage in steps if stage.denies]
+    if len(denied) > 1:
+        every = Stage(denies=True, rules=frozenset().union(*(stage.rules for stage in denied)))
+        return (every, *(stage for stage in steps if not stage.denies))
+    return tuple(steps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,15 @@ from meshc_backends.readback.formula import (
     path_in,
 )
 from meshc_backends.readback.language import Language, intersection, language_of, only, union
-from meshc_backends.readback.paths import Begins, Exact, PathSet, as_tree, expression_paths, path_language
+from meshc_backends.readback.paths import (
+    Begins,
+    Exact,
+    PathSet,
+    as_tree,
+    ends_before_queries,
+    expression_paths,
+    path_language,
+)
 from meshc_backends.readback.text_match import Comparison, TextMatcher, matcher_language
 from meshc_backends.readback.unread import UnreadError
 from meshc_compiler.regex import Characters, Repeat, Sequence
@@ -180,7 +188,10 @@ def paths_with_query(matcher: TextMatcher, place: str) -> PathSet:
     if matcher.comparison is Comparison.PREFIX and "?" not in matcher.text:
         return frozenset({Begins(matcher.text)})
     if matcher.comparison is Comparison.EXPRESSION and matcher.text.endswith(_QUERY):
-        paths = expression_paths(matcher.text.removesuffix(_QUERY))
+        without = matcher.text.removesuffix(_QUERY)
+        paths = expression_paths(without)
+        if ends_before_queries(without):
+            return paths
         alone = intersection(path_language(paths), _WITHOUT)
         every = union(alone, language_of(Sequence((as_tree(alone), only("?"), _ANY))))
         if intersection(matched_by(matcher.text), _TARGETS) is every:
