@@ -18,14 +18,17 @@ if TYPE_CHECKING:
 
 
 def compile_paths(
-    paths: tuple[str, ...], overlay: str | None = None, reader: SourceReader | None = None
+    paths: tuple[str, ...], overlay: str | None = None, reader: SourceReader | None = None, *, proofs: bool = True
 ) -> CompileResult:
-    """Compile the files and directories that were named, as an overlay has them if one is given."""
+    """Compile the files and directories that were named, as an overlay has them if one is given.
+
+    Verbs that only ask do without `proofs`, which none but `check`, `build` and `test` show.
+    """
     from meshc_compiler.loader import DiskReader
     from meshc_compiler.pipeline import NoSuchOverlayError, compile_program
 
     try:
-        return compile_program(paths, reader or DiskReader(), today, overlay=overlay)
+        return compile_program(paths, reader or DiskReader(), today, overlay=overlay, proofs=proofs)
     except NoSuchOverlayError as error:
         from meshc_lang.suggestion import suggest
 
@@ -35,12 +38,12 @@ def compile_paths(
         raise click.UsageError(f"there is no overlay `{error.name}`; {meant}") from None
 
 
-def compile_every(paths: tuple[str, ...], reader: SourceReader | None = None) -> CompileResult:
+def compile_every(paths: tuple[str, ...], reader: SourceReader | None = None, *, proofs: bool = True) -> CompileResult:
     """Compile the files and directories that were named, by themselves and with each of their overlays."""
     from meshc_compiler.loader import DiskReader
     from meshc_compiler.pipeline import compile_all
 
-    return compile_all(paths, reader or DiskReader(), today)
+    return compile_all(paths, reader or DiskReader(), today, proofs=proofs)
 
 
 def today() -> date:
@@ -59,7 +62,7 @@ def mesh_or_exit(
     assert does not hold can still be asked why. Warnings are told by `check` alone: a verb that asks something of the
     mesh answers that and nothing else.
     """
-    result = compile_paths(paths, overlay)
+    result = compile_paths(paths, overlay, proofs=not with_failed_checks)
     if result.index is None or not (with_failed_checks or result.buildable):
         reporting.tell_result(result)
         raise click.exceptions.Exit(1)

@@ -81,7 +81,11 @@ def _compiled(text: str, overlay: str | None, *, alone: bool) -> Environments:
         reader = _git_reader(text)
         path = text if reader is None else reader.path
         source: SourceReader | None = reader
-        result = compile_paths((path,), overlay, source) if alone else compile_every((path,), source)
+        # A comparison shows what the programs mean, and no finding of either.
+        if alone:
+            result = compile_paths((path,), overlay, source, proofs=False)
+        else:
+            result = compile_every((path,), source, proofs=False)
     except GitError as error:
         raise click.UsageError(f"`{text}` cannot be read: {error}") from None
     finally:

@@ -60,7 +60,7 @@ def answer(words: tuple[str, ...], form: str, *, overlay: str | None, via: bool)
     """Answer the question that the words ask; return 1 if it could not be understood, or the program has errors."""
     asked = tell_apart(words)
     reporting = Reporting()
-    result = compile_paths(asked.program, overlay)
+    result = compile_paths(asked.program, overlay, proofs=False)
     if result.index is None:
         reporting.tell_result(result)
         return 1

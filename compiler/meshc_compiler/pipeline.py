@@ -47,6 +47,8 @@ class CompileResult:
     `suppressions` keep silent what a build finds besides. `overlay` is the name of the overlay that was applied.
 
     Of `compile_all`, `overlays` are the results with each overlay applied, and `diagnostics` are those of all.
+
+    One that was not `proved` was lowered alone: nothing was checked, so it can be asked about and never be built.
     """
 
     program: Program
@@ -57,11 +59,12 @@ class CompileResult:
     suppressions: Suppressions = field(default_factory=Suppressions)
     overlay: str | None = None
     overlays: tuple[CompileResult, ...] = ()
+    proved: bool = True
 
     @property
     def buildable(self) -> bool:
         """Whether artefacts may be made of it."""
-        return self.mesh is not None and not has_errors(self.diagnostics)
+        return self.proved and self.mesh is not None and not has_errors(self.diagnostics)
 
 
 def compile_program(
@@ -70,25 +73,31 @@ def compile_program(
     today: Today | None = None,
     *,
     overlay: str | None = None,
+    proofs: bool = True,
 ) -> CompileResult:
     """Read, expand, lower and check a program. All that is wrong with it is found in one run, and told in order.
 
     `today` tells which suppressions are over; without it none is. With `overlay` the program is taken as that overlay
     has it, which must be one of its own (else `NoSuchOverlayError`).
+
+    Without `proofs` the checks are left out, for whoever asks about the mesh and shows none of their findings; what is
+    wrong with the text, names and types is found all the same.
     """
     with collector_paused():
         program, found = load(paths, reader or DiskReader())
-        return compile_loaded(program, found, today, overlay=overlay)
+        return compile_loaded(program, found, today, overlay=overlay, proofs=proofs)
 
 
-def compile_all(paths: Sequence[str], reader: SourceReader | None = None, today: Today | None = None) -> CompileResult:
+def compile_all(
+    paths: Sequence[str], reader: SourceReader | None = None, today: Today | None = None, *, proofs: bool = True
+) -> CompileResult:
     """Compile a program by itself and with each of its overlays; its files are read once.
 
     A finding that the program has by itself is told once, one that only overlays have with the first of them.
     """
     with collector_paused():
         program, found = load(paths, reader or DiskReader())
-        return compile_loaded(program, found, today, every=True)
+        return compile_loaded(program, found, today, every=True, proofs=proofs)
 
 
 def compile_loaded(
@@ -98,6 +107,7 @@ def compile_loaded(
     *,
     overlay: str | None = None,
     every: bool = False,
+    proofs: bool = True,
 ) -> CompileResult:
     """Compile a program that was read, with what was found while reading: as `compile_all` does with `every`."""
     expander = _expander(program, found)
@@ -107,22 +117,24 @@ def compile_loaded(
             raise NoSuchOverlayError(overlay, overlays)
         overlay = None
     if overlay is not None and expander is not None:
-        base = _with_overlay(program, found, expander, overlay)
+        base = _with_overlay(program, found, expander, overlay, proofs=proofs)
     else:
-        base = _by_itself(program, found, expander)
+        base = _by_itself(program, found, expander, proofs=proofs)
     told = {one.key: one for one in base.diagnostics}
     results: list[_Lowered] = []
     if every and expander is not None:
         for name in overlays:
-            result = _with_overlay(program, None, expander, name, only_look=base.index is None)
+            result = _with_overlay(program, None, expander, name, only_look=base.index is None, proofs=proofs)
             results.append(result)
             for one in result.diagnostics:
                 told[one.key] = _also(told[one.key], name) if one.key in told else one
     suppressions = read_suppressions(program.files, today)
     # A comment may be about what only another overlay shows: unless all were compiled, none is called unused.
-    complete = base.index is not None and (every or not overlays) and all(one.index is not None for one in results)
+    complete = (
+        proofs and base.index is not None and (every or not overlays) and all(one.index is not None for one in results)
+    )
     silence = suppressions.apply(in_order(_own_fixes(program, tuple(told.values()))), complete=complete)
-    parts = tuple(_result(program, one, suppressions) for one in results)
+    parts = tuple(_result(program, one, suppressions, proofs=proofs) for one in results)
     return CompileResult(
         program=program,
         mesh=None if base.index is None else base.index.mesh,
@@ -132,6 +144,7 @@ def compile_loaded(
         suppressions=suppressions,
         overlay=overlay,
         overlays=parts,
+        proved=proofs,
     )
 
 
@@ -144,7 +157,7 @@ class _Lowered:
     overlay: str | None = None
 
 
-def _result(program: Program, lowered: _Lowered, suppressions: Suppressions) -> CompileResult:
+def _result(program: Program, lowered: _Lowered, suppressions: Suppressions, *, proofs: bool) -> CompileResult:
     silence = suppressions.silence(_own_fixes(program, lowered.diagnostics))
     return CompileResult(
         program=program,
@@ -154,6 +167,7 @@ def _result(program: Program, lowered: _Lowered, suppressions: Suppressions) -> 
         suppressed=silence.suppressed,
         suppressions=suppressions,
         overlay=lowered.overlay,
+        proved=proofs,
     )
 
 
@@ -167,22 +181,28 @@ def _expander(program: Program, found: tuple[Diagnostic, ...]) -> Expander | Non
     return Expander(program, complete=not has_errors(found))
 
 
-def _by_itself(program: Program, found: tuple[Diagnostic, ...], expander: Expander | None) -> _Lowered:
+def _by_itself(program: Program, found: tuple[Diagnostic, ...], expander: Expander | None, *, proofs: bool) -> _Lowered:
     """Lower and check a program without an overlay."""
     if expander is None:
         lowered, more = lower_program(program) if program.files else (None, ())
-        return _checked(lowered, found + more)
+        return _checked(lowered, found + more, proofs=proofs)
     from meshc_compiler.expand.provenance import explained, less_sure
 
     expansion = expander.base()
     lowered, more = lower_program(program, expansion.statements, expansion.lost_names)
-    result = _checked(lowered, found + expansion.diagnostics + more)
+    result = _checked(lowered, found + expansion.diagnostics + more, proofs=proofs)
     told = explained(result.diagnostics, expansion.background)
     return replace(result, diagnostics=less_sure(told) if expander.overlays else told)
 
 
 def _with_overlay(
-    program: Program, found: tuple[Diagnostic, ...] | None, expander: Expander, overlay: str, *, only_look: bool = False
+    program: Program,
+    found: tuple[Diagnostic, ...] | None,
+    expander: Expander,
+    overlay: str,
+    *,
+    only_look: bool = False,
+    proofs: bool,
 ) -> _Lowered:
     """Lower and check a program with an overlay.
 
@@ -198,7 +218,7 @@ def _with_overlay(
     if only_look:
         return _Lowered(None, explained(expansion.diagnostics, expansion.background), overlay)
     lowered, more = lower_program(program, expansion.statements, expansion.lost_names, overlay)
-    result = _checked(lowered, start + expansion.diagnostics + more)
+    result = _checked(lowered, start + expansion.diagnostics + more, proofs=proofs)
     background = replace(expansion.background, by_itself=found is not None)
     own = explained(result.diagnostics[len(start) :], background)
     return _Lowered(result.index, start + own, overlay)
@@ -214,11 +234,11 @@ def _also(diagnostic: Diagnostic, overlay: str) -> Diagnostic:
     return replace(diagnostic, related=related)
 
 
-def _checked(lowered: LoweredProgram | None, found: tuple[Diagnostic, ...]) -> _Lowered:
+def _checked(lowered: LoweredProgram | None, found: tuple[Diagnostic, ...], *, proofs: bool) -> _Lowered:
     if lowered is None or has_errors(found):
         return _Lowered(None, found)
     index = MeshIndex(lowered.mesh)
-    return _Lowered(index, found + check_mesh(lowered, index))
+    return _Lowered(index, found + (check_mesh(lowered, index) if proofs else ()))
 
 
 def _own_fixes(program: Program, diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:

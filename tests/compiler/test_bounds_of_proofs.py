@@ -149,3 +149,15 @@ def test_many_rules_of_one_callee_are_decided() -> None:
         path = f"/v{number % 2}/{'abcde'[number % 5]}{tails[number * 5 % 6]}"
         text += f"{effect} {caller} -> api.pages : GET {path} if {guards[number // 7 % 4]}\n"
     assert [one for one in told(text) if one.startswith("MSH399")] == []
+
+
+def test_without_proofs_a_program_can_be_asked_about_and_not_be_built() -> None:
+    text = HEAD + "allow web -> api.pages : GET /a\nassert never web -> api.pages : GET /a\n"
+    whole = compile_program(("p.mesh",), MemoryReader({"p.mesh": text}))
+    lowered = compile_program(("p.mesh",), MemoryReader({"p.mesh": text}), proofs=False)
+    assert "MSH310" in [one.code.id for one in whole.diagnostics]
+    assert lowered.mesh == whole.mesh
+    assert lowered.diagnostics == ()
+    assert not lowered.buildable
+    wrong = text.replace("allow web", "allow wbe")
+    assert compile_program(("p.mesh",), MemoryReader({"p.mesh": wrong}), proofs=False).index is None
