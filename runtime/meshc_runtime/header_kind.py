@@ -66,13 +66,9 @@ def kind_of(name: bytes) -> HeaderKind:
         return kind
     lower = name.lower()
     kind = _SPECIAL.get(lower, HeaderKind.PLAIN)
-    if kind is HeaderKind.PLAIN and b"_" in lower:
-        # CGI-like applications read `_` and `-` as the same name.
-        alike = _SPECIAL.get(lower.replace(b"_", b"-"))
-        if alike is HeaderKind.IDENTITY:
-            kind = HeaderKind.IDENTITY
-        elif alike is not None:
-            kind = HeaderKind.LOOKALIKE
+    # CGI-like applications read `_` and `-` as the same name.
+    if kind is HeaderKind.PLAIN and b"_" in lower and lower.replace(b"_", b"-") in _SPECIAL:
+        kind = HeaderKind.LOOKALIKE
     if len(_KNOWN) < _MAX_KNOWN and len(name) <= _MAX_KNOWN_BYTES:
         _KNOWN[name] = kind
     return kind

@@ -222,7 +222,7 @@ class _Lines:
             case HeaderKind.UPGRADE:
                 self.upgrade = value
             case HeaderKind.LOOKALIKE:
-                raise HttpError(400, "a framing header spelled with underscores")
+                raise HttpError(400, "a header of proxies spelled with underscores")
             case _:
                 pass  # hop-by-hop and identity headers end here
 

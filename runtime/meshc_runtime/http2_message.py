@@ -236,7 +236,7 @@ class _Kept:
             case HeaderKind.TRANSFER_ENCODING | HeaderKind.CONNECTION | HeaderKind.UPGRADE:
                 raise Malformed("a header of HTTP/1.1 connections")
             case HeaderKind.LOOKALIKE:
-                raise HttpError(400, "a framing header spelled with underscores")
+                raise HttpError(400, "a header of proxies spelled with underscores")
             case _ if name in _OF_CONNECTIONS:
                 raise Malformed("a header of HTTP/1.1 connections")
             case _:

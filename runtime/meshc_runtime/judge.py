@@ -80,7 +80,7 @@ def judge_inbound(
     Raises:
         RefusedRequestError: 400, 403, 405 or 429.
     """
-    path = _understand(head, record, policy.port.protocol)
+    path = _understand(head, record, policy.port.protocol, underscores=policy.takes_underscores)
     headers = head.headers() if policy.uses_headers else _NO_HEADERS
     decision = policy.authorizer.decide(caller, head.method, path, headers)
     record.rule = decision.rule or ""
@@ -123,7 +123,8 @@ def judge_outbound(policy: Policy, head: RequestHead, random: Callable[[], float
     if isinstance(found, OutboundPolicy):
         record.service = found.service.name
         record.port = found.service.port
-    path = _understand(head, record, found.service.protocol if isinstance(found, OutboundPolicy) else "http")
+    protocol: Protocol = found.service.protocol if isinstance(found, OutboundPolicy) else "http"
+    path = _understand(head, record, protocol, underscores=policy.sends_underscores)
     if isinstance(found, UnknownHost):
         if found is UnknownHost.NOT_GRANTED:
             raise DeniedError(403, "no grant for this host")
@@ -157,8 +158,14 @@ def judge_outbound(policy: Policy, head: RequestHead, random: Callable[[], float
     )
 
 
-def _understand(head: RequestHead, record: AccessRecord, protocol: Protocol) -> str:
-    """The canonical path, once the request is one that this proxy carries."""
+def _understand(head: RequestHead, record: AccessRecord, protocol: Protocol, *, underscores: bool) -> str:
+    """The canonical path, once the request is one that this proxy carries.
+
+    Unless rules name headers with `_`, requests with such are refused: the application could take one for another
+    header than the rules do.
+    """
+    if not underscores and head.underscored:
+        raise RefusedRequestError(400, "an underscore in a header's name")
     try:
         path = canonical_path(head.path)
     except RefusedPathError as error:

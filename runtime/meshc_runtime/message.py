@@ -23,7 +23,7 @@ UNTIL_CLOSE = -2
 # fmt: off
 METHODS = frozenset({
     "ACL", "BIND", "CHECKOUT", "COPY", "DELETE", "GET", "HEAD", "LINK", "LOCK", "MERGE", "MKACTIVITY",
-    "MKCALENDAR", "MKCOL", "MOVE", "M-SEARCH", "NOTIFY", "OPTIONS", "PATCH", "POST", "PROPFIND", "PROPPATCH",
+    "MKCALENDAR", "MKCOL", "MOVE", "NOTIFY", "OPTIONS", "PATCH", "POST", "PROPFIND", "PROPPATCH",
     "PURGE", "PUT", "REBIND", "REPORT", "SEARCH", "SOURCE", "SUBSCRIBE", "TRACE", "UNBIND", "UNLINK", "UNLOCK",
     "UNSUBSCRIBE",
 })
@@ -70,6 +70,12 @@ class Fields:
             self._pairs = tuple(map(_pair, self._lines or ()))
         return self._pairs
 
+    def underscored(self) -> bool:
+        """Whether some name has `_`."""
+        if self._lines is not None:
+            return any(b"_" in line and b"_" in line[: line.index(b":")] for line in self._lines)
+        return any(b"_" in name for name, _ in self._pairs or ())
+
     def value_of(self, name: bytes) -> bytes | None:
         """The value of the first field of this name, which is in lower case."""
         if self._pairs is not None:
@@ -107,6 +113,7 @@ class RequestHead:
     expects_continue: bool
     upgrade: str | None
     _grpc: bool | None = field(default=None, repr=False, compare=False)
+    _underscored: bool | None = field(default=None, repr=False, compare=False)
 
     @property
     def lines(self) -> list[bytes]:
@@ -119,6 +126,13 @@ class RequestHead:
         if self._grpc is None:
             self._grpc = is_grpc(self.fields)
         return self._grpc
+
+    @property
+    def underscored(self) -> bool:
+        """Whether some header's name has `_`, which many applications take for `-`."""
+        if self._underscored is None:
+            self._underscored = self.fields.underscored()
+        return self._underscored
 
     def headers(self) -> dict[str, list[bytes]]:
         """Lower-case names to the values of their lines."""

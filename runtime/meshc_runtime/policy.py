@@ -10,7 +10,17 @@ from meshc_runtime.balance import WeightedSplit
 from meshc_runtime.rate_limit import RateLimiter
 from meshc_runtime.retry import RetryPolicy
 from meshc_runtime.route import HostTable, RouteTable
-from meshc_runtime.snapshot import InboundPort, OutboundService, Protocol, Route, Snapshot
+from meshc_runtime.snapshot import (
+    AllConditions,
+    AnyCondition,
+    Condition,
+    InboundPort,
+    NotCondition,
+    OutboundService,
+    Protocol,
+    Route,
+    Snapshot,
+)
 
 CARRIED: frozenset[Protocol] = frozenset({"http", "http2", "grpc"})
 """The protocols whose requests are judged; of the others whole connections are."""
@@ -24,6 +34,7 @@ class InboundPolicy:
     authorizer: Authorizer
     limiter: RateLimiter
     uses_headers: bool
+    takes_underscores: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +64,7 @@ class Policy:
     snapshot: Snapshot
     inbound: dict[str, InboundPolicy]
     hosts: HostTable[OutboundPolicy]
+    sends_underscores: bool
 
     def inbound_port(self, server_name: str | None) -> InboundPolicy | None:
         """The port a TLS client selects: the only one, or the one of its SNI."""
@@ -71,6 +83,8 @@ def compile_policy(snapshot: Snapshot, clock: Callable[[], float]) -> Policy:
             limiter=RateLimiter(port.limits, trust_domain, clock),
             uses_headers=any(rule.condition is not None for rule in port.rules)
             or any(limit.per_header is not None for limit in port.limits),
+            takes_underscores=any(_names_underscore(rule.condition) for rule in port.rules)
+            or any("_" in (limit.per_header or "") for limit in port.limits),
         )
         for port in snapshot.inbound
     }
@@ -78,7 +92,27 @@ def compile_policy(snapshot: Snapshot, clock: Callable[[], float]) -> Policy:
     for service in snapshot.outbound:
         policy = _compile_service(service, trust_domain)
         hosts.add(service.hosts, service.port, default=service.default, service=policy)
-    return Policy(snapshot=snapshot, inbound=inbound, hosts=hosts)
+    asked = [rule.condition for service in snapshot.outbound for rule in service.rules or ()]
+    asked += [route.condition for service in snapshot.outbound for route in service.routes]
+    return Policy(
+        snapshot=snapshot,
+        inbound=inbound,
+        hosts=hosts,
+        sends_underscores=any(_names_underscore(condition) for condition in asked),
+    )
+
+
+def _names_underscore(condition: Condition | None) -> bool:
+    """Whether a condition asks for a header with `_` in its name."""
+    match condition:
+        case None:
+            return False
+        case AllConditions(of=parts) | AnyCondition(of=parts):
+            return any(_names_underscore(part) for part in parts)
+        case NotCondition(of=part):
+            return _names_underscore(part)
+        case _:
+            return "_" in condition.name
 
 
 def _compile_service(service: OutboundService, trust_domain: str) -> OutboundPolicy:

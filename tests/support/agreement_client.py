@@ -12,6 +12,10 @@ PATIENCE: Final = 30.0
 """Seconds after which an answer is taken as never coming."""
 
 
+Message = tuple[str, str, str, tuple[tuple[str, str], ...], bytes]
+"""A request that is to be sent as HTTP/2: method, target, host, headers, body."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came back. `status` None means that no HTTP answer did; `reason` says what happened then."""
@@ -50,8 +54,8 @@ def exchange(
                 plain.sendall(request)
                 return _read_answer(plain, request.startswith(b"HEAD "))
             with tls.wrap_socket(plain, server_hostname=server_name) as connection:
-                if server_identity is not None and server_identity not in _uri_names(connection):
-                    return Answer(None, f"the server is {_uri_names(connection)}, not {server_identity}")
+                if server_identity is not None and server_identity not in uri_names(connection):
+                    return Answer(None, f"the server is {uri_names(connection)}, not {server_identity}")
                 connection.sendall(request)
                 return _read_answer(connection, request.startswith(b"HEAD "))
     except TimeoutError:
@@ -64,7 +68,7 @@ def exchange(
 
 def exchange_http2(
     address: tuple[str, int],
-    message: tuple[str, str, str, tuple[tuple[str, str], ...], bytes],
+    message: Message,
     *,
     tls: ssl.SSLContext | None = None,
     server_name: str | None = None,
@@ -76,8 +80,7 @@ def exchange_http2(
     try:
         with Http2Wire(address, tls=tls, server_name=server_name, alpn=False) as wire:
             wire.sock.settimeout(PATIENCE)
-            lower = [(name.lower(), value) for name, value in headers]
-            got = wire.ask(method, target, host, lower, body=body or None)
+            got = wire.ask(method, target, host, as_fields(headers), body=body or None)
     except ConnectionEnded as ended:
         return Answer(None, f"closed without an answer ({ended.code})")
     except OSError as error:
@@ -85,6 +88,11 @@ def exchange_http2(
     if not got.ended and (got.reset or not got.status):
         return Answer(None, f"reset ({got.reset})")
     return Answer(got.status, "", (*got.headers, *got.trailers), got.body)
+
+
+def as_fields(headers: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+    """Return headers as HTTP/2 can say them: names in lower case, values without space around (RFC 9113 §8.2.1)."""
+    return [(name.lower(), value.strip(" \t")) for name, value in headers]
 
 
 def converse(
@@ -132,7 +140,8 @@ def _next_status(stream: BinaryIO, *, is_head: bool) -> int | None:
     return status
 
 
-def _uri_names(connection: ssl.SSLSocket) -> list[str]:
+def uri_names(connection: ssl.SSLSocket) -> list[str]:
+    """Return the URI names in a server's certificate."""
     certificate = connection.getpeercert() or {}
     names: list[tuple[str, str]] = list(certificate.get("subjectAltName", ()))  # type: ignore[arg-type]
     return [value for kind, value in names if kind == "URI"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 
 from support.agreement_probe import Observation, Probe
@@ -14,7 +15,8 @@ class Expected:
     """What must be seen of one probe. `status` None: no HTTP answer at all.
 
     `places` are those that may get a try; `tries` the fewest and the most; `target` is what they must be sent, path and
-    query; `caller` the SPIFFE ID that they must be told. `seconds` is the least time the call takes.
+    query; `caller` the SPIFFE ID that they must be told. `seconds` is the least time the call takes. `copies` are the
+    places that get a copy besides. `grpc` is the status of an answer to a call of gRPC, `location` that of a redirect.
     """
 
     status: int | None
@@ -24,6 +26,9 @@ class Expected:
     target: str = ""
     caller: str | None = None
     seconds: float = 0.0
+    copies: tuple[Place, ...] = ()
+    grpc: str | None = None
+    location: str | None = None
 
     @property
     def text(self) -> str:
@@ -35,6 +40,7 @@ class Expected:
         count = str(fewest) if fewest == most else f"{fewest} to {most}"
         where = ", ".join(sorted(str(place) for place in self.places))
         wait = f" after at least {self.seconds * 1000:.0f} ms" if self.seconds else ""
+        wait += "".join(f" and a copy to {place}" for place in self.copies)
         return f"{status}{wait}, {count} tries of {self.target!r} at {where} ({self.reason})"
 
 
@@ -48,13 +54,20 @@ def compare(expected: Expected, probe: Probe, seen: Observation) -> list[str]:
     if seen.answer.status != expected.status:
         got = seen.answer.status if seen.answer.status is not None else f"no answer: {seen.answer.reason}"
         differences.append(f"status {got}, expected {expected.status or 'no answer'}")
-    fewest, most = expected.tries
+    for name, value in (("grpc-status", expected.grpc), ("location", expected.location)):
+        said = dict(seen.answer.headers).get(name)
+        if value is not None and said != value:
+            differences.append(f"{name} {said}, expected {value}")
+    copies = Counter(expected.copies)
+    copies.subtract(one.place for one in seen.tries)
+    differences += [f"no copy came to {place}" for place, missing in copies.items() if missing > 0]
+    fewest, most = (count + len(expected.copies) for count in expected.tries)
     if not fewest <= seen.count <= most:
         differences.append(f"{seen.count} tries, expected {fewest if fewest == most else f'{fewest} to {most}'}")
     if seen.seconds < expected.seconds * _EARLY:
         differences.append(f"answered after {seen.seconds:.3f} s, expected at least {expected.seconds:.3f} s")
     for one in seen.tries:
-        if one.place not in expected.places:
+        if one.place not in expected.places and one.place not in expected.copies:
             differences.append(
                 f"{one.place} got it, expected {', '.join(map(str, sorted(expected.places))) or 'nobody'}"
             )
@@ -66,7 +79,8 @@ def compare(expected: Expected, probe: Probe, seen: Observation) -> list[str]:
             differences.append(f"the workload was sent {len(one.body)} bytes of body, expected {len(probe.body)}")
         differences += _header_differences(expected, probe, dict(one.headers), one.members)
     said = dict(seen.answer.headers).get("x-agreement-place")
-    if seen.answer.status == 200 and seen.tries and said != str(seen.tries[-1].place):
+    last = [str(one.place) for one in (seen.tries if expected.copies else seen.tries[-1:])]
+    if seen.answer.status == 200 and expected.grpc in {None, "0"} and last and said not in last:
         differences.append(f"the answer is of {said}, and the last try was at {seen.tries[-1].place}")
     return list(dict.fromkeys(differences))
 

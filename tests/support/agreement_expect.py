@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
 
 from meshc_compiler import evaluate as reference
+from meshc_compiler.ir.caller import includes
+from meshc_compiler.ir.condition import questions
+from meshc_compiler.ir.match import HeaderOneOf, HeaderPresent
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.policy import Limit
-from meshc_compiler.ir.route import Destination
+from meshc_compiler.ir.route import WHOLE, Destination, Redirect
 from meshc_compiler.ir.setting import NOTHING_STATED
 from support.agreement_compare import Expected
 from support.agreement_mesh import BARE, COUNTED, GONE, TROUBLED
 from support.agreement_probe import Credential, Entrance, Probe
-from support.agreement_tries import Manner, course_of
+from support.agreement_tries import NANOSECONDS, Manner, course_of
 from support.recorder import Place
 
 _MANNERS = {BARE: Manner.BARE} | dict.fromkeys(COUNTED | {GONE}, Manner.UNREACHABLE)
@@ -21,12 +27,42 @@ _MANNERS = {BARE: Manner.BARE} | dict.fromkeys(COUNTED | {GONE}, Manner.UNREACHA
 def expectation(index: MeshIndex) -> Callable[[Probe], Expected]:
     """Return the function that says what must be seen of a probe in any mesh that runs the program."""
 
+    underscores = _names_underscore(index)
+
     def expect(probe: Probe) -> Expected:
         if probe.credential is not Credential.OWN:
             return Expected(status=None, reason="no identity of the mesh")
-        return _decided(index, probe)
+        if _is_malformed(probe):
+            return Expected(status=400, reason="malformed")
+        if not underscores and any("_" in name for name, _ in probe.request.headers):
+            return Expected(status=400, reason="an underscore in a header's name")
+        return _to_grpc(_decided(index, probe)) if GRPC_TYPE in probe.request.headers else _decided(index, probe)
 
     return expect
+
+
+GRPC_TYPE: Final = ("content-type", "application/grpc")
+_GRPC_STATUSES = {200: "0", 400: "13", 403: "7", 404: "12", 429: "8", 500: "13", 503: "14", 504: "14"}
+"""What a caller of gRPC is told in place of a status of HTTP, by the document on how the two are translated."""
+
+
+def _to_grpc(expected: Expected) -> Expected:
+    assert expected.status is not None
+    return replace(expected, status=200, grpc=_GRPC_STATUSES[expected.status])
+
+
+def _names_underscore(index: MeshIndex) -> bool:
+    """Tell whether a rule asks for a header with `_` in its name; otherwise no sidecar takes such."""
+    matches = [rule.match for rule in index.mesh.rules]
+    matches += [rule.match for route in index.mesh.routes for rule in route.rules]
+    asked = [one for match in matches if match.condition is not None for one in questions(match.condition)]
+    return any(isinstance(one, HeaderPresent | HeaderOneOf) and "_" in one.name for one in asked)
+
+
+def _is_malformed(probe: Probe) -> bool:
+    """Tell whether a message holds what no reader of HTTP may take (RFC 9110 §5.5, RFC 9112 §3.2, §5.2)."""
+    values = (value for _, value in probe.request.headers)
+    return probe.second_host is not None or any(re.search(r"[\x00-\x08\n-\x1f\x7f]", value) for value in values)
 
 
 def _decided(index: MeshIndex, probe: Probe) -> Expected:
@@ -41,6 +77,16 @@ def _decided(index: MeshIndex, probe: Probe) -> Expected:
     port = reference.port_of(index, probe.request)
     assert port is not None
     assert decision.path is not None
+    if probe.entrance is Entrance.OUTBOUND and decision.answer is not None:
+        location = decision.answer.location if isinstance(decision.answer, Redirect) else None
+        return Expected(status=decision.status, reason="the route answers", location=location)
+    caller = reference.identity_of(index, probe.request.caller)
+    faults = [fault for fault in index.faults_of(callee, port.number) if includes(fault.callers, caller)]
+    shares = {one.share for one in faults} | {one.share for one in decision.mirrors}
+    assert shares <= {WHOLE}, "what happens to a share of requests is left to chance"
+    delay = sum(fault.delay_ns or 0 for fault in faults) / NANOSECONDS
+    if aborts := [fault.abort_status for fault in faults if fault.abort_status is not None]:
+        return Expected(status=aborts[0], reason=f"fault {faults[0].name}", seconds=delay)
     target = decision.path + (f"?{probe.request.query}" if probe.request.query else "")
     if probe.entrance is Entrance.INBOUND:
         # Past the caller's sidecar there are no routes and no settings: the callee's first instance gets it.
@@ -57,8 +103,13 @@ def _decided(index: MeshIndex, probe: Probe) -> Expected:
         places=frozenset() if manner is Manner.UNREACHABLE else places,
         tries=(0, 0) if any(place.version == GONE for place in places) else (course.fewest, course.most),
         target=target,
-        caller=str(reference.identity_of(index, probe.request.caller)) if manner is Manner.SIDECAR else None,
-        seconds=course.seconds,
+        caller=str(caller) if manner is Manner.SIDECAR else None,
+        seconds=course.seconds + delay,
+        copies=tuple(
+            Place(one.target_service, one.target_version, one.target_port)
+            for one in decision.mirrors
+            if probe.entrance is Entrance.OUTBOUND
+        ),
     )
 
 
@@ -97,12 +148,17 @@ class Buckets:
         expected = self._expect(probe)
         if not expected.places:
             return expected
-        limits = reference.evaluate(self._index, probe.request).limits
+        # Past the caller's sidecar there is nobody to answer in the callee's place, so its limits count all the same.
+        port = reference.port_of(self._index, probe.request)
+        assert port is not None
+        caller = reference.identity_of(self._index, probe.request.caller)
+        limits = self._index.limits_of(probe.request.callee, port.number)
+        limits = tuple(limit for limit in limits if includes(limit.callers, caller))
         empty = [limit for limit in limits if self._take(limit, probe) < 0]
         return Expected(status=429, reason=f"limit {empty[0].id}") if empty else expected
 
     def _take(self, limit: Limit, probe: Probe) -> int:
-        lines = [value for name, value in probe.request.headers if name.lower() == limit.per_header]
+        lines = [value.strip(" \t") for name, value in probe.request.headers if name.lower() == limit.per_header]
         value = ",".join(lines) if lines else None
         key = (limit.id, probe.request.caller, value)
         self._left[key] = self._left.get(key, limit.burst) - 1

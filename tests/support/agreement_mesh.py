@@ -16,7 +16,7 @@ import json
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +29,8 @@ from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.workload import ServicePort, Workload
 from meshc_lang.diagnostic import has_errors
 from support.agreement_certificates import STRANGER, Certificates
-from support.agreement_client import Answer, exchange, exchange_http2, head_of
+from support.agreement_client import Answer, Message, exchange, exchange_http2, head_of
+from support.agreement_connections import Connections
 from support.agreement_probe import Credential, Entrance, Observation, Probe
 from support.agreement_process import ProxyProcess, Voice, end_all
 from support.loopback_ports import Ports
@@ -47,6 +48,7 @@ TROUBLED: Final = COUNTED | {GONE, BARE}
 _POSED_AS = {"rogue": Credential.ROGUE, "expired": Credential.EXPIRED, BARE: Credential.OWN}
 
 _START_WITHIN = 60.0
+_COPIED_WITHIN = 5.0
 _BACKENDS: dict[Voice, Backend] = {Voice.ENVOY: ENVOY, Voice.PYTHON: SIDECAR}
 
 Edit = Callable[[str, Any], Any]
@@ -71,7 +73,8 @@ class AgreementMesh:
 
     `voice_of` says for each workload which proxy enforces. `edit` changes what was emitted, to plant mistakes.
     `raw_applications` are ports of loopback at which applications of tcp ports listen, by service and port number.
-    `external_tls` gives the server context of an external's host; `roots` the file by which sidecars verify them.
+    With `keep_alive` questions share connections. `external_tls` gives the server context of an external's host;
+    `roots` the file by which sidecars verify them.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class AgreementMesh:
         certificates: Certificates,
         *,
         edit: Edit | None = None,
+        keep_alive: bool = False,
         external_tls: dict[str, ssl.SSLContext] | None = None,
         roots: Path | None = None,
         raw_applications: dict[tuple[str, int], int] | None = None,
@@ -96,6 +100,7 @@ class AgreementMesh:
         self._directory = directory
         self._ports = ports
         self._edit = edit
+        self._connections = Connections() if keep_alive else None
         self._external_tls = external_tls or {}
         self._roots = roots
         self._raw_applications = raw_applications or {}
@@ -133,6 +138,8 @@ class AgreementMesh:
 
     def close(self) -> None:
         """End proxies and stand-ins."""
+        if self._connections is not None:
+            self._connections.close()
         try:
             end_all(self._processes)
         finally:
@@ -147,10 +154,14 @@ class AgreementMesh:
         headers = (*request.headers, (ID_HEADER, number), (SCRIPT_HEADER, probe.script))
         target = request.path + (f"?{request.query}" if request.query else "")
         host = probe.host or self.host_of(probe)
-        message = head_of(request.method, target, host, headers, probe.body)
-        ask: Callable[..., Answer] = exchange
+        line = f"http://{host}{target}" if probe.absolute else target
+        named = host if probe.second_host is None else f"{host}\r\nHost: {probe.second_host}"
+        message = head_of(request.method, line, named, headers, probe.body)
+        kept = self._connections
+        ask: Callable[..., Answer] = exchange if kept is None else kept.exchange
         if probe.http2:
-            ask = _as_http2((request.method, target, host, headers, probe.body))
+            parts = (request.method, target, host, headers, probe.body)
+            ask = _as_http2(exchange_http2 if kept is None else kept.exchange_http2, parts)
         before = self._hung_up()
         begun = time.monotonic()
         match probe.entrance:
@@ -162,6 +173,13 @@ class AgreementMesh:
         self.recorder.release(number)
         hung_up = self._hung_up() - before
         return Observation(answer, self.recorder.received(number), seconds, number, hung_up)
+
+    def settled(self, seen: Observation, tries: int) -> Observation:
+        """Return what was seen of a request once there were so many tries: copies come when they come."""
+        deadline = time.monotonic() + _COPIED_WITHIN
+        while len(self.recorder.received(seen.number)) + seen.hung_up < tries and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return replace(seen, tries=self.recorder.received(seen.number))
 
     def application(self, workload: str) -> tuple[str, int]:
         """Return where a workload itself listens."""
@@ -337,9 +355,9 @@ class AgreementMesh:
         return Address(LOOPBACK, self._ports.take())
 
 
-def _as_http2(parts: tuple[str, str, str, tuple[tuple[str, str], ...], bytes]) -> Callable[..., Answer]:
+def _as_http2(send: Callable[..., Answer], parts: Message) -> Callable[..., Answer]:
     def ask(address: tuple[str, int], _: bytes, *, server_identity: str = "", **how: Any) -> Answer:
-        return exchange_http2(address, parts, **how)
+        return send(address, parts, **how)
 
     return ask
 

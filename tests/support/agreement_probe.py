@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -35,7 +36,7 @@ class Probe:
 
     `request` is what the evaluator judges. The rest is about the sending: `script` for the stand-ins (`recorder`),
     `host` where not the callee's first name, `server_name` where not the right one, `body` to be sent along,
-    `http2` to send it so.
+    `http2` to send it so, `absolute` to write the whole URI on the request line, `second_host` for another line `Host`.
     """
 
     request: Request
@@ -46,6 +47,8 @@ class Probe:
     server_name: str | None = None
     body: bytes = b""
     http2: bool = False
+    absolute: bool = False
+    second_host: str | None = None
     why: str = ""
 
     @property
@@ -58,7 +61,8 @@ class Probe:
         extra += [f"SNI {self.server_name}"] if self.server_name is not None else []
         extra += [f"callee does: {self.script}"] if self.script != "200" else []
         extra += [self.why] if self.why else []
-        text = self.request.text.encode("ascii", "backslashreplace").decode().replace("\x00", "\\x00")
+        text = self.request.text.encode("ascii", "backslashreplace").decode()
+        text = re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\x{ord(found[0]):02x}", text)
         return text + manner + (f"  ({'; '.join(extra)})" if extra else "")
 
 

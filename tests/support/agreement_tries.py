@@ -79,7 +79,12 @@ def _outcome(word: str, manner: Manner) -> int | Failure | None:
         case "garbage":
             return Failure.BROKEN_HTTP.status if manner is Manner.SIDECAR else Failure.BROKEN_HTTP
         case status:
-            return int(status)
+            return _GRPC_STATUSES.get(status) or int(status)
+
+
+_GRPC_STATUSES = {"grpc-8": 429, "grpc-13": 500, "grpc-14": 503}
+"""Statuses of gRPC, as the statuses of HTTP of which they are told."""
+_GRPC_CONDITIONS = {"resource-exhausted": 429, "internal": 500, "unavailable": 503}
 
 
 def _is_retried(outcome: int | Failure, conditions: tuple[str, ...]) -> bool:
@@ -97,6 +102,8 @@ def _fits(condition: str, outcome: int | Failure) -> bool:
             return True
         case "connect-failure", Failure.NO_CONNECTION:
             return True
+        case _, int() if condition in _GRPC_CONDITIONS:
+            return _GRPC_CONDITIONS[condition] == outcome
         case _, int():
             return condition == f"s{outcome}"
         case _:

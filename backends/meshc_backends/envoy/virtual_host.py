@@ -142,6 +142,7 @@ def stranger_host(namespaces: tuple[str, ...]) -> Message:
         "domains": [EVERY_HOST],
         **off,
         "routes": [
+            refusal(()),
             answer({**_EVERY_PATH, "headers": [authority]}, 403, "not granted"),
             answer(_EVERY_PATH, 404, "unknown host"),
         ],

@@ -90,6 +90,5 @@ SIDECAR = TargetTerms(
     least_pause_ns=1_000_000,
     retry_budget_minimum=3,
     rewrites_host=False,
-    refuses_underscores=False,
 )
 """Our Python proxy."""

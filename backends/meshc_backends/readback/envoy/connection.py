@@ -11,9 +11,11 @@ from functools import cache
 from meshc_backends.readback.envoy.fields import Message, flag, items, known, nanoseconds, text, type_of, typed
 from meshc_backends.readback.envoy.filters import limits_of, mishaps_of
 from meshc_backends.readback.envoy.rbac import gate_of
-from meshc_backends.readback.envoy.route import Filters, may_open_websockets, routes_of
+from meshc_backends.readback.envoy.route import Filters, may_open_websockets, paths_carried, routes_of
 from meshc_backends.readback.language import ANY_TEXT, Language, difference, language_of, only
+from meshc_backends.readback.paths import Escapes
 from meshc_backends.readback.policy import Gate, Habit, Limited, Mishap, Side, Spelling, Upstream
+from meshc_backends.readback.spelling import canonical_paths
 from meshc_backends.readback.unread import UnreadError
 from meshc_compiler.regex import Characters, Choice, Repeat, Sequence
 from meshc_lang.record import dataclass
@@ -102,6 +104,8 @@ def hosts_of(
         if universe is None and domains == ("*",):
             if not filters.with_own(host.get("typed_per_filter_config"), place).are_off:
                 raise UnreadError(place, "filters before the answer to names that nobody has")
+            if paths_carried(host, place, filters, arriving) is not canonical_paths(Escapes.EITHER):
+                raise UnreadError(place, "spellings that are refused, but not of requests to names that nobody has")
             others = host
             continue
         routes = routes_of(host, f"{place} {name}", filters, clusters, arriving)

@@ -163,6 +163,14 @@ def _but_match(route: Message) -> Message:
     return {field: value for field, value in route.items() if field != "match"}
 
 
+def paths_carried(host: Message, place: str, filters: Filters, arriving: Language) -> Language:
+    """Return the paths that get past the first route of a virtual host, which is to answer 400 to the others."""
+    own = filters.with_own(host.get("typed_per_filter_config"), place)
+    routes = items(host, "routes", place)
+    refused = _refused_paths(known(routes[0], place, _ROUTE), place, own) if routes else None
+    return arriving if refused is None else difference(arriving, refused)
+
+
 def _refused_paths(route: Message, place: str, filters: Filters) -> Language | None:
     """Return the paths that the route answers with 400 before any filter, if that is all it does."""
     match = route.get("match")

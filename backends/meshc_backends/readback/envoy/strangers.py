@@ -13,8 +13,9 @@ _EVERY_PATH = {"prefix": "/"}
 
 def hosts_refused(host: Message, place: str) -> Language:
     """Return the values of `Host` that are answered with 403; all others are with 404."""
+    # The first, of spellings that are refused whomever they are for, has been read.
     routes = [
-        known(one, place, frozenset({"name", "match", "direct_response"})) for one in items(host, "routes", place)
+        known(one, place, frozenset({"name", "match", "direct_response"})) for one in items(host, "routes", place)[1:]
     ]
     refused = NOTHING
     answers = [route.get("direct_response") for route in routes]

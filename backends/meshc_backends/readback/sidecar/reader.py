@@ -203,10 +203,11 @@ class _Snapshot:
             ),
             one_identity=True,
             plaintext=False,
-            side=_side(*entries),
+            side=_side(*entries, underscores=_asks_underscored(fields)),
         )
 
     def _hosts(self) -> Iterator[tuple[str, Outbound]]:
+        underscores = any(_asks_underscored(service) for service in elements(self._fields, "outbound", ""))
         for at, value in enumerate(elements(self._fields, "outbound", "")):
             place = f"outbound.{at}"
             fields = members(value, _OUTBOUND, place)
@@ -222,7 +223,7 @@ class _Snapshot:
                 gate = _gate(elements(fields, "rules", place), f"{place}.rules", self._spiffe_id)
                 entries.append(_refuses_trace(gate))
             entries += [self._route(route, f"{place}.routes", gate) for route in required(fields, "routes", place)]
-            outbound = Outbound(name=text(fields, "name", place), side=_side(*entries))
+            outbound = Outbound(name=text(fields, "name", place), side=_side(*entries, underscores=underscores))
             for host in sorted(texts(fields, "hosts", place)):
                 yield f"{host}:{port}", outbound
                 if bare:
@@ -239,7 +240,7 @@ class _Snapshot:
                 destinations=frozenset({(upstream, _WHOLE)}), timeout_ns=None, idle_timeout_ns=_CONNECTION_IDLE_NS
             )
             name = f"{text(fields, 'service', place)}:{number(fields, 'port', place)}"
-            side = _side(Entry(ALWAYS, Handling(action=forward)))
+            side = _side(Entry(ALWAYS, Handling(action=forward)), underscores=False)
             yield _address(fields.get("listener"), f"{place}.listener"), Outbound(name=name, side=side)
 
     def _route(self, value: Any, place: str, gate: Gate) -> Entry:
@@ -340,12 +341,27 @@ def _refuses_trace(gate: Gate) -> Entry:
     return Entry(_TRACE, Handling(gate=gate, action=Answer(405)))
 
 
-def _side(*entries: Entry) -> Side:
+def _asks_underscored(fields: Any) -> bool:
+    """Tell whether a port's rules, routes or limits ask for a header with `_` in its name."""
+    if isinstance(fields, list | tuple):
+        return any(_asks_underscored(one) for one in fields)
+    if not isinstance(fields, dict):
+        return False
+    if str(fields.get("kind", "")).startswith("header-") and "_" in str(fields.get("name", "")):
+        return True
+    if "_" in str(fields.get("per_header") or ""):
+        return True
+    return any(
+        _asks_underscored(fields[part]) for part in ("rules", "routes", "limits", "condition", "of") if part in fields
+    )
+
+
+def _side(*entries: Entry, underscores: bool) -> Side:
     return Side(
         entries=entries,
         carried=canonical_paths(Escapes.UPPER),
         spelling=frozenset(Spelling),
-        refuses_underscores=False,
+        refuses_underscores=not underscores,
     )
 
 
