@@ -25,8 +25,9 @@ def check_deadline_inversions(subject: CheckSubject) -> Iterator[Diagnostic]:
     if not _states_times(subject):
         return
     told: set[tuple[Span, Span]] = set()
+    waits = _Waits(graph)
     for name in sorted(subject.index.workloads):
-        suspects = _suspects(graph, subject, name)
+        suspects = _suspects(graph, subject, name, waits)
         outer = _most_patient(graph, subject, name) if suspects else None
         if outer is None:
             continue
@@ -64,7 +65,24 @@ def _states_times(subject: CheckSubject) -> bool:
     return any(settings.timeout_ns or settings.per_try_timeout_ns for settings in stated)
 
 
-def _suspects(graph: CallGraph, subject: CheckSubject, name: str) -> list[Hop]:
+class _Waits:
+    """The shortest and the longest wait of each hop, by what is stated: asked for at both of its ends."""
+
+    def __init__(self, graph: CallGraph) -> None:
+        self._graph = graph
+        self._known: dict[tuple[str, str, int], tuple[float, float]] = {}
+
+    def of(self, hop: Hop) -> tuple[float, float]:
+        """Return both waits of a hop, in nanoseconds."""
+        key = (hop.caller, hop.callee, hop.port)
+        known = self._known.get(key)
+        if known is None:
+            waits = [_wait(case) for case in self._graph.cases(hop)]
+            known = self._known[key] = (min(waits), max(waits))
+        return known
+
+
+def _suspects(graph: CallGraph, subject: CheckSubject, name: str, waits: _Waits) -> list[Hop]:
     """Return the calls of a workload that may wait longer than its callers, judged by what is stated alone.
 
     Which cases some request is in is a dearer question, asked of these only.
@@ -72,7 +90,7 @@ def _suspects(graph: CallGraph, subject: CheckSubject, name: str) -> list[Hop]:
     service = subject.index.services.get(name)
     patience = max(
         (
-            min(_wait(case) for case in graph.cases(Hop(caller, name, port.number)))
+            waits.of(Hop(caller, name, port.number))[0]
             for port in (service.ports if service is not None else ())
             for caller in graph.callers_of(name, port.number)
         ),
@@ -81,8 +99,7 @@ def _suspects(graph: CallGraph, subject: CheckSubject, name: str) -> list[Hop]:
     ports = service.ports if service is not None else ()
     if patience == math.inf or any(graph.has_strangers(name, port.number) for port in ports):
         return []
-    hops = (hop for hop in graph.hops(name) if graph.may_ask(hop))
-    return [hop for hop in hops if patience < max(_wait(case) for case in graph.cases(hop))]
+    return [hop for hop in graph.hops(name) if patience < waits.of(hop)[1] and graph.may_ask(hop)]
 
 
 def _most_patient(graph: CallGraph, subject: CheckSubject, name: str) -> tuple[Hop, Case] | None:
