@@ -85,6 +85,8 @@ def literal_start(path: PathMatch) -> str:
         case PathTemplate(segments):
             text = "/"
             for segment in map(_as_normalised, segments):
+                if segment.kind is SegmentKind.REST:
+                    break  # what follows may be nothing, not even the slash
                 if segment.kind is not SegmentKind.LITERAL or _has_letters_in_escapes(segment.literal):
                     return text
                 text += segment.literal + "/"

@@ -156,6 +156,10 @@ def _by_path(leaves: list[_Leaf], otherwise: Message | None) -> Message:
         if leaf.path is None:
             everywhere.append(leaf)
             continue
+        if leaf.asked or leaf.callers or leaf.methods:
+            # What else is asked takes room: it stands once, with an expression for the path.
+            prefix.setdefault(literal_start(leaf.path), []).append(leaf.without_path(*_path_predicates(leaf.path)))
+            continue
         for form in path_forms(leaf.path):
             match form:
                 case ExactPath(path):

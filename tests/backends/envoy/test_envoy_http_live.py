@@ -50,7 +50,8 @@ def send(mesh: EnvoyMesh, direction: str, request: bytes) -> Answer:
         (b"GET / HTTP/1.1\r\n" + HOST + b"X-A : b\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\n" + HOST + b"X-A: b\x00c\r\n\r\n", 400),
         (b"G\x01T / HTTP/1.1\r\n" + HOST + b"\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: api\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 403),
+        (b"GET / HTTP/1.1\r\nHost: api\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 200),
+        (b"GET / HTTP/1.1\r\nHost: api\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n", 403),
     ],
 )
 def test_heads(mesh: EnvoyMesh, direction: str, request_: bytes, status: int) -> None:

@@ -47,6 +47,10 @@ def test_the_text_of_a_tree_grows_as_its_rules_do() -> None:
     [
         ("/v1/{id}/x", "/v1/"),
         ("/{id}", "/"),
+        ("/a/b", "/a/b"),
+        ("/a/**", "/a"),
+        ("/**", "/"),
+        ("/", "/"),
         ("/a/b/{id:int}/**", "/a/b/"),
         ("/caf%C3%A9/{id}", "/"),
     ],
