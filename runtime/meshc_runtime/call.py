@@ -25,6 +25,10 @@ class Side(Protocol):
     direction: str
     opaque: bool
     """Whether the connection's bytes are nobody's business: it is judged once, by `admit`."""
+    idle_seconds: float
+    """How long such a connection may carry nothing."""
+    hash: bytes | None
+    """What chooses the instance that such a connection goes to, where one does."""
 
     def greet(self, stream: Stream) -> None:
         """See who connected.

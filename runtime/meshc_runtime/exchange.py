@@ -14,6 +14,7 @@ from meshc_runtime.metrics import ProxyMetrics
 from meshc_runtime.retry import RetryPolicy, TryFailure
 from meshc_runtime.upstream import UpstreamCluster
 from meshc_runtime.upstream_call import UpstreamCall
+from meshc_runtime.watched_call import WatchedCall
 
 REPLAY_BYTES = 65_536
 
@@ -64,6 +65,7 @@ class Exchange:
         self._timeout = admitted.timeout
         self._deadline = admitted.deadline
         self._retry = admitted.retry
+        self._hash = admitted.hash
         self._record = record
         self._metrics = metrics
         self._random = random
@@ -208,7 +210,7 @@ class Exchange:
 
     def _try(self) -> None:
         self._record.attempts += 1
-        self._call = call = self._cluster.acquire(self, self._request.method, self._failed_at)
+        self._call = call = self._cluster.acquire(self, self._request.method, self._failed_at, self._hash)
         if call.ready:
             self.upstream_ready()
 
@@ -253,10 +255,16 @@ class Exchange:
 
     def _try_timed_out(self) -> None:
         if self._call is not None:
+            self._tell_late()
             self._call.abort()
         self.upstream_failed(TryFailure.PER_TRY_TIMEOUT, "no response in time")
 
+    def _tell_late(self) -> None:
+        if isinstance(self._call, WatchedCall):
+            self._call.gave_no_answer()
+
     def _total_timed_out(self) -> None:
+        self._tell_late()
         self._out_of_time("timeout", RefusedRequestError(504, "timeout"))
 
     def _deadline_passed(self) -> None:

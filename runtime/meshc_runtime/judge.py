@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from meshc_runtime.access_log import AccessRecord
 from meshc_runtime.condition import Headers
+from meshc_runtime.hash_key import hashed_value
 from meshc_runtime.message import HttpError, OutgoingRequest, RequestHead, check_host, grpc_timeout
 from meshc_runtime.path import RefusedPathError, canonical_path
 from meshc_runtime.policy import CARRIED, InboundPolicy, OutboundPolicy, Policy
@@ -62,7 +63,7 @@ class RateLimitedError(RefusedRequestError):
 class Admitted:
     """A request that may go on: what to send, where to, and how to try it; times are seconds.
 
-    `timeout` begins at the end of the request, `deadline` at its beginning.
+    `timeout` begins at the end of the request, `deadline` at its beginning. Calls of one `hash` go to one instance.
     """
 
     request: OutgoingRequest
@@ -70,6 +71,7 @@ class Admitted:
     timeout: float | None
     retry: RetryPolicy | None
     deadline: float | None = None
+    hash: bytes | None = None
 
 
 def judge_inbound(
@@ -110,10 +112,12 @@ def judge_connection(policy: InboundPolicy, caller: str, record: AccessRecord) -
     return policy.port.server_name
 
 
-def judge_outbound(policy: Policy, head: RequestHead, random: Callable[[], float], record: AccessRecord) -> Admitted:
+def judge_outbound(
+    policy: Policy, head: RequestHead, random: Callable[[], float], record: AccessRecord, source: bytes = b""
+) -> Admitted:
     """Judge a request of the workload itself to the service its Host names, and note the verdict.
 
-    `random`, numbers in [0, 1), chooses among weighted destinations.
+    `random`, numbers in [0, 1), chooses among weighted destinations. `source` is the address it comes from.
 
     Raises:
         RefusedRequestError: 400, 403, 404, 405, or 503 for a protocol that is not carried.
@@ -149,12 +153,16 @@ def judge_outbound(policy: Policy, head: RequestHead, random: Callable[[], float
     record.route = route.id
     record.cluster = route.split.choose(random)
     deadline = grpc_timeout(head.fields) if service.protocol == "grpc" else None
+    retry = route.retry
+    if retry is not None and not retry.repeats(head.method, headers):
+        retry = None
     return Admitted(
         request=_outgoing(head, path, b""),
         cluster=record.cluster,
         timeout=route.timeout,
-        retry=route.retry,
+        retry=retry,
         deadline=deadline,
+        hash=None if route.hash_key is None else hashed_value(route.hash_key, headers, source),
     )
 
 

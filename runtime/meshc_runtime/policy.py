@@ -14,6 +14,7 @@ from meshc_runtime.snapshot import (
     AllConditions,
     AnyCondition,
     Condition,
+    HashKey,
     InboundPort,
     NotCondition,
     OutboundService,
@@ -45,6 +46,7 @@ class RoutePolicy:
     split: WeightedSplit[str]
     timeout: float | None
     retry: RetryPolicy | None
+    hash_key: HashKey | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +124,13 @@ def _compile_service(service: OutboundService, trust_domain: str) -> OutboundPol
         authorizer=None if rules is None else Authorizer(rules, trust_domain),
         routes=RouteTable([(route, _compile_route(route)) for route in service.routes]),
         uses_headers=any(rule.condition is not None for rule in rules or ())
-        or any(route.condition is not None for route in service.routes),
+        or any(_looks_at_headers(route) for route in service.routes),
     )
+
+
+def _looks_at_headers(route: Route) -> bool:
+    by_key = route.retry is not None and route.retry.key_header is not None
+    return route.condition is not None or by_key or (route.hash_key is not None and route.hash_key.kind != "source")
 
 
 def _compile_route(route: Route) -> RoutePolicy:
@@ -132,6 +139,7 @@ def _compile_route(route: Route) -> RoutePolicy:
         split=WeightedSplit([(destination.cluster, destination.weight) for destination in route.destinations]),
         timeout=None if route.timeout_ms is None else route.timeout_ms / 1000,
         retry=None if route.retry is None else RetryPolicy(route.retry),
+        hash_key=route.hash_key,
     )
 
 

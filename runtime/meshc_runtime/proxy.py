@@ -323,6 +323,7 @@ class Proxy:
             server_name=server_name,
             verify=verify,
             resolver=self._resolver,
+            random=self.random,
         )
 
     def _verifier(self, wanted: str) -> Callable[[ssl.SSLObject], None]:
@@ -378,9 +379,9 @@ class Proxy:
                 except Exception as error:  # one connection's bug must not stop the others
                     sys.stderr.write(f"internal error at a deadline: {error!r}\n")
                     connection.close()
-        before = now - self.guards.pool_idle_timeout_ms / 1000
+        idle = self.guards.pool_idle_timeout_ms / 1000
         for cluster in (*self._enforced.clusters.values(), *self._enforced.apps.values()):
-            cluster.close_idle(before)
+            cluster.close_idle(now, idle)
         if self.draining:
             self._close_idle_clients()
         else:
@@ -419,7 +420,7 @@ class Proxy:
         enforced = getattr(self, "_enforced", None)
         if enforced is not None:
             for cluster in (*enforced.clusters.values(), *enforced.apps.values()):
-                cluster.close_idle(float("inf"))
+                cluster.close_all()
         self._resolver.stop()
         if self._log is not None:
             self._log.close()

@@ -27,6 +27,12 @@ _TEXTS: dict[int, bytes] = {
 _GRPC_STATUS = {400: 13, 401: 16, 403: 7, 404: 12, 429: 8, 502: 14, 503: 14, 504: 14}
 """The status of gRPC for one of HTTP, as Envoy maps them, which tells of limits as exhausted; others are 2, unknown."""
 
+_HTTP_STATUS = {
+    b"0": 200, b"1": 499, b"3": 400, b"4": 504, b"5": 404, b"6": 409, b"7": 403, b"8": 429, b"9": 400, b"10": 409,
+    b"11": 400, b"12": 501, b"14": 503, b"16": 401,
+}  # fmt: skip
+"""The status of HTTP for one of gRPC, as Envoy maps them; others are 500."""
+
 _DEADLINE_EXCEEDED = 4
 _PLAIN = (b"content-type", b"text/plain")
 
@@ -41,6 +47,11 @@ def refusal_reason(text: bytes, reason: str, rule: str) -> bytes:
     decided = f" by rule {rule}" if rule else ""
     told = f"{text.decode('ascii').strip()}: {reason}{decided}"
     return told.encode("ascii", "backslashreplace") + b"\n"
+
+
+def http_status_of_grpc(status: bytes) -> int:
+    """The status of HTTP that says about as much."""
+    return _HTTP_STATUS.get(status, 500)
 
 
 def refusal_response(status: int, text: bytes, *, grpc: bool, late: bool = False) -> tuple[ResponseHead, bytes]:

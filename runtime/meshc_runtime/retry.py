@@ -12,8 +12,10 @@ from collections.abc import Callable
 from enum import Enum
 from typing import assert_never
 
+from meshc_runtime.condition import Headers
 from meshc_runtime.snapshot import Retry
 
+_UNREPEATABLE = frozenset({"POST", "PATCH"})
 _GATEWAY_ERRORS = frozenset({502, 503, 504})
 _GRPC_STATUS = {
     "cancelled": b"1",
@@ -33,6 +35,7 @@ class TryFailure(Enum):
     PROTOCOL_ERROR = "protocol-error"
     PER_TRY_TIMEOUT = "per-try-timeout"
     OVERFLOW = "overflow"
+    NO_ENDPOINT = "no-endpoint"
 
     @property
     def status(self) -> int:
@@ -42,7 +45,9 @@ class TryFailure(Enum):
                 return 502
             case TryFailure.PER_TRY_TIMEOUT:
                 return 504
-            case TryFailure.CONNECT_FAILURE | TryFailure.RESET | TryFailure.REFUSED_STREAM | TryFailure.OVERFLOW:
+            case TryFailure.CONNECT_FAILURE | TryFailure.RESET | TryFailure.REFUSED_STREAM:
+                return 503
+            case TryFailure.OVERFLOW | TryFailure.NO_ENDPOINT:
                 return 503
             case _:
                 assert_never(self)
@@ -56,6 +61,7 @@ class RetryPolicy:
         self.per_try_timeout = None if retry.per_try_timeout_ms is None else retry.per_try_timeout_ms / 1000
         self.budget_percent = retry.budget_percent
         self.budget_min_concurrency = retry.budget_min_concurrency
+        self.key_header = retry.key_header
         self._base = retry.backoff_base_ms / 1000
         self._most = retry.backoff_max_ms / 1000
         conditions = frozenset(retry.on)
@@ -72,7 +78,7 @@ class RetryPolicy:
 
     def retries_failure(self, failure: TryFailure) -> bool:
         """Whether a try without response is tried again."""
-        if failure is TryFailure.OVERFLOW:
+        if failure in (TryFailure.OVERFLOW, TryFailure.NO_ENDPOINT):
             return False
         if failure is TryFailure.CONNECT_FAILURE:
             return self._on_connect_failure
@@ -81,6 +87,10 @@ class RetryPolicy:
     def retries_response(self, status: int, grpc_status: bytes | None) -> bool:
         """Whether a try with this response is tried again."""
         return status in self._statuses or (grpc_status is not None and grpc_status in self._grpc)
+
+    def repeats(self, method: str, headers: Headers) -> bool:
+        """Whether a request is one that may be made twice: its method says so, or the key that it bears."""
+        return self.key_header is None or method not in _UNREPEATABLE or self.key_header in headers
 
     def backoff(self, retry: int, random: Callable[[], float]) -> float:
         """Seconds to wait before the `retry`-th retry (from 1): full jitter over a doubling interval."""

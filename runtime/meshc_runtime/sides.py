@@ -25,12 +25,16 @@ from meshc_runtime.upstream import UpstreamCluster
 INBOUND = "inbound"
 OUTBOUND = "outbound"
 
+_CONNECTION_IDLE_SECONDS = 3600.0
+
 
 class InboundSide:
     """One connection from the mesh: its peer is authenticated once, its port chosen once."""
 
     direction = INBOUND
     opaque = False
+    idle_seconds = _CONNECTION_IDLE_SECONDS
+    hash: bytes | None = None
 
     def __init__(self, policy: Policy, apps: Mapping[str, UpstreamCluster], identities: PeerIdentities) -> None:
         self._policy = policy
@@ -57,6 +61,8 @@ class InboundSide:
             raise RefusedConnectionError("port", "no port for this server name")
         self._port = port
         self.opaque = port.port.protocol not in CARRIED
+        if port.port.connection_idle_ms is not None:
+            self.idle_seconds = port.port.connection_idle_ms / 1000
         own = self._policy.snapshot.workload.spiffe_id
         self._identity = identity_value(own, identity.spiffe_id, identity.fingerprint)
 
@@ -95,14 +101,18 @@ class OutboundSide:
 
     direction = OUTBOUND
     opaque = False
+    idle_seconds = _CONNECTION_IDLE_SECONDS
+    hash: bytes | None = None
 
     def __init__(self, policy: Policy, clusters: Mapping[str, UpstreamCluster], random: Callable[[], float]) -> None:
         self._policy = policy
         self._clusters = clusters
         self._random = random
+        self._source = b""
 
     def greet(self, stream: Stream) -> None:
         """Whoever reaches the loopback listener is the workload."""
+        self._source = stream.peer
 
     def new_record(self) -> AccessRecord:
         """A record of a request of the workload."""
@@ -123,7 +133,7 @@ class OutboundSide:
         Raises:
             RefusedRequestError: it is answered by the proxy itself.
         """
-        admitted = judge_outbound(self._policy, head, self._random, record)
+        admitted = judge_outbound(self._policy, head, self._random, record, self._source)
         return admitted, self._clusters[admitted.cluster]
 
 
@@ -132,14 +142,18 @@ class ConnectionSide:
 
     direction = OUTBOUND
     opaque = True
+    hash: bytes | None = None
 
     def __init__(self, caller: str, connection: OutboundConnection, cluster: UpstreamCluster) -> None:
         self._caller = caller
         self._connection = connection
         self._cluster = cluster
+        self.idle_seconds = connection.idle_timeout_ms / 1000
 
     def greet(self, stream: Stream) -> None:
         """Whoever reaches the loopback listener is the workload."""
+        if self._connection.hash_key is not None:
+            self.hash = stream.peer
 
     def new_record(self) -> AccessRecord:
         """A record of a connection of the workload."""

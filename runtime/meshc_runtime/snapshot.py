@@ -12,24 +12,43 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from meshc_runtime.path import parse_template
-from meshc_runtime.regex import LinearRegex
+from meshc_runtime.snapshot_cluster import Address as Address
+from meshc_runtime.snapshot_cluster import BalancePolicy as BalancePolicy
+from meshc_runtime.snapshot_cluster import Breaker as Breaker
+from meshc_runtime.snapshot_cluster import Cluster as Cluster
+from meshc_runtime.snapshot_cluster import Ejection as Ejection
+from meshc_runtime.snapshot_cluster import MeshTransport as MeshTransport
+from meshc_runtime.snapshot_cluster import PlainTransport as PlainTransport
+from meshc_runtime.snapshot_cluster import TlsTransport as TlsTransport
+from meshc_runtime.snapshot_cluster import Transport as Transport
+from meshc_runtime.snapshot_match import AllConditions as AllConditions
+from meshc_runtime.snapshot_match import AnyCondition as AnyCondition
+from meshc_runtime.snapshot_match import Condition as Condition
+from meshc_runtime.snapshot_match import HeaderEquals as HeaderEquals
+from meshc_runtime.snapshot_match import HeaderOneOf as HeaderOneOf
+from meshc_runtime.snapshot_match import HeaderPresent as HeaderPresent
+from meshc_runtime.snapshot_match import NotCondition as NotCondition
+from meshc_runtime.snapshot_match import PathPattern as PathPattern
+from meshc_runtime.snapshot_match import RegexPath as RegexPath
+from meshc_runtime.snapshot_match import TemplatePath as TemplatePath
+from meshc_runtime.snapshot_part import Effect as Effect
+from meshc_runtime.snapshot_part import (
+    HeaderName,
+    HostName,
+    Method,
+    Milliseconds,
+    Name,
+    Part,
+    PortNumber,
+    ServerName,
+    SpiffeUri,
+)
+from meshc_runtime.snapshot_part import Protocol as Protocol
 
 SNAPSHOT_VERSION = 1
 
-Protocol = Literal["http", "http2", "grpc", "tcp", "tls"]
-Effect = Literal["allow", "deny"]
-
-PortNumber = Annotated[int, Field(ge=1, le=65535)]
-Milliseconds = Annotated[int, Field(ge=1, le=86_400_000)]
-Name = Annotated[str, Field(min_length=1, max_length=320)]  # a host, a port and what tells two apart
-HostName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9._-]+$|^\[[0-9a-f:.]+\]$")]
-ServerName = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$")]
-HeaderName = Annotated[str, Field(pattern=r"^[a-z0-9!#$%&'*+.^_`|~-]+$", max_length=256)]
-Method = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_-]*$", max_length=32)]
-SpiffeUri = Annotated[str, Field(pattern=r"^spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+$", max_length=2048)]
 RetryCondition = Annotated[
     str,
     Field(
@@ -39,20 +58,7 @@ RetryCondition = Annotated[
 ]
 
 
-class _Part(BaseModel):
-    """A part of the snapshot: closed, immutable, without silent type conversion."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Address(_Part):
-    """Where something listens or is reached; as a listener, port 0 lets the system choose one."""
-
-    host: Annotated[str, Field(min_length=1, max_length=253)]
-    port: Annotated[int, Field(ge=0, le=65535)]
-
-
-class WorkloadIdentity(_Part):
+class WorkloadIdentity(Part):
     """Who this proxy speaks for (SPIFFE-ID section 2)."""
 
     name: Name
@@ -60,7 +66,7 @@ class WorkloadIdentity(_Part):
     trust_domain: Annotated[str, Field(pattern=r"^[a-z0-9._-]+$", max_length=255)]
 
 
-class CertificateFiles(_Part):
+class CertificateFiles(Part):
     """Paths of the PEM files that prove this workload's identity and verify its peers."""
 
     cert_chain: str = "/var/run/meshc/certs/cert-chain.pem"
@@ -68,7 +74,7 @@ class CertificateFiles(_Part):
     trust_bundle: str = "/var/run/meshc/certs/trust-bundle.pem"
 
 
-class Listeners(_Part):
+class Listeners(Part):
     """The addresses the proxy listens on; a gateway without callers in the mesh has no inbound one."""
 
     inbound: Address | None = Address(host="0.0.0.0", port=15006)  # noqa: S104 - a pod's own address
@@ -78,86 +84,7 @@ class Listeners(_Part):
     metrics: Address = Address(host="0.0.0.0", port=15090)  # noqa: S104 - Prometheus scrapes it
 
 
-class TemplatePath(_Part):
-    """A path matched segment by segment on the canonical path, such as `/v1/orders/{id:int}/**`."""
-
-    kind: Literal["template"] = "template"
-    template: Annotated[str, Field(pattern=r"^/", max_length=4096)]
-
-    @field_validator("template")
-    @classmethod
-    def _can_be_compiled(cls, template: str) -> str:
-        parse_template(template)
-        return template
-
-
-class RegexPath(_Part):
-    """A path matched whole by an RE2 expression on the canonical path."""
-
-    kind: Literal["regex"] = "regex"
-    regex: Annotated[str, Field(max_length=4096)]
-
-    @field_validator("regex")
-    @classmethod
-    def _can_be_compiled(cls, regex: str) -> str:
-        LinearRegex(regex)
-        return regex
-
-
-PathPattern = Annotated[TemplatePath | RegexPath, Field(discriminator="kind")]
-
-
-class AllConditions(_Part):
-    """True when every part is; an empty one is true."""
-
-    kind: Literal["all"] = "all"
-    of: tuple[Condition, ...]
-
-
-class AnyCondition(_Part):
-    """True when one part is; an empty one is false."""
-
-    kind: Literal["any"] = "any"
-    of: tuple[Condition, ...]
-
-
-class NotCondition(_Part):
-    """True when its part is not."""
-
-    kind: Literal["not"] = "not"
-    of: Condition
-
-
-class HeaderPresent(_Part):
-    """True when the request has at least one line of this header, be it empty."""
-
-    kind: Literal["header-present"] = "header-present"
-    name: HeaderName
-
-
-class HeaderEquals(_Part):
-    """True when one member of the header, lines split at commas, is exactly this value."""
-
-    kind: Literal["header-equals"] = "header-equals"
-    name: HeaderName
-    value: str
-
-
-class HeaderOneOf(_Part):
-    """True when one member of the header is one of these values."""
-
-    kind: Literal["header-one-of"] = "header-one-of"
-    name: HeaderName
-    values: tuple[str, ...]
-
-
-Condition = Annotated[
-    AllConditions | AnyCondition | NotCondition | HeaderPresent | HeaderEquals | HeaderOneOf,
-    Field(discriminator="kind"),
-]
-
-
-class AuthorizationRule(_Part):
+class AuthorizationRule(Part):
     """One grant or refusal: these callers, these methods (null: any), this path (null: any), this condition.
 
     `callers` null means every caller with a verified identity of the trust domain, but those in `except_callers`.
@@ -173,7 +100,7 @@ class AuthorizationRule(_Part):
     condition: Condition | None = None
 
 
-class RateLimit(_Part):
+class RateLimit(Part):
     """`amount` requests per `per_seconds`, for each caller by itself, in a bucket that holds `burst`.
 
     With `per_header` every distinct value of that header has a bucket of its own, and its absence another.
@@ -188,8 +115,12 @@ class RateLimit(_Part):
     per_header: HeaderName | None = None
 
 
-class InboundPort(_Part):
-    """One port of this workload's service: the SNI that selects it, the app behind it, who may call what."""
+class InboundPort(Part):
+    """One port of this workload's service: the SNI that selects it, the app behind it, who may call what.
+
+    `connection_idle_ms` is when a connection that shows no requests (`tcp`, `tls`) and carries nothing is closed; null
+    is an hour.
+    """
 
     service: Name
     number: PortNumber
@@ -198,6 +129,7 @@ class InboundPort(_Part):
     app: Address
     rules: tuple[AuthorizationRule, ...] = ()
     limits: tuple[RateLimit, ...] = ()
+    connection_idle_ms: Milliseconds | None = None
 
     @model_validator(mode="after")
     def _rule_ids_are_unique(self) -> InboundPort:
@@ -206,11 +138,12 @@ class InboundPort(_Part):
         return self
 
 
-class Retry(_Part):
+class Retry(Part):
     """`limit` extra tries on these conditions (Envoy `RetryPolicy`); null budget: no budget.
 
     The budget allows retries up to `budget_percent` of the requests running to the cluster, and always
-    `budget_min_concurrency` of them (Envoy `CircuitBreakers.Thresholds.RetryBudget`).
+    `budget_min_concurrency` of them (Envoy `CircuitBreakers.Thresholds.RetryBudget`). With a `key_header` a POST or
+    PATCH is tried again only if it bears that header.
     """
 
     limit: Annotated[int, Field(ge=0, le=100)]
@@ -220,16 +153,27 @@ class Retry(_Part):
     backoff_base_ms: Milliseconds = 25
     backoff_max_ms: Milliseconds = 250
     per_try_timeout_ms: Milliseconds | None = None
+    key_header: HeaderName | None = None
 
 
-class Destination(_Part):
+class HashKey(Part):
+    """What is hashed to choose an instance by `ring-hash`: a header's lines, a cookie, or where the call comes from.
+
+    A call without it goes to any instance.
+    """
+
+    kind: Literal["header", "cookie", "source"]
+    name: Annotated[str, Field(max_length=256)] = ""
+
+
+class Destination(Part):
     """A cluster and its share, relative to the sum of the route's weights."""
 
     cluster: Name
     weight: Annotated[int, Field(ge=0)]
 
 
-class Route(_Part):
+class Route(Part):
     """What happens to the requests that match: first match wins. Nulls in the match mean any.
 
     `timeout_ms` is the total from the end of the request, retries included; null means none.
@@ -242,6 +186,7 @@ class Route(_Part):
     destinations: Annotated[tuple[Destination, ...], Field(min_length=1)]
     timeout_ms: Milliseconds | None = None
     retry: Retry | None = None
+    hash_key: HashKey | None = None
 
     @model_validator(mode="after")
     def _some_destination_has_weight(self) -> Route:
@@ -250,7 +195,7 @@ class Route(_Part):
         return self
 
 
-class OutboundService(_Part):
+class OutboundService(Part):
     """One port of a service that this workload may call, selected by the Host header.
 
     Every host answers as `host:port`; where `default` is true it also answers without a port.
@@ -276,62 +221,21 @@ class OutboundService(_Part):
         return self
 
 
-class OutboundConnection(_Part):
+class OutboundConnection(Part):
     """One port of a service that is not HTTP: the workload reaches it at a listener of its own on loopback.
 
-    The service's own proxy decides who may connect.
+    The service's own proxy decides who may connect. What carries nothing for `idle_timeout_ms` is closed.
     """
 
     service: Name
     port: PortNumber
     listener: Address
     cluster: Name
+    idle_timeout_ms: Milliseconds = 3_600_000
+    hash_key: HashKey | None = None
 
 
-class MeshTransport(_Part):
-    """Mutual TLS to a proxy of the mesh that must prove exactly this identity."""
-
-    kind: Literal["mesh"] = "mesh"
-    spiffe_id: SpiffeUri
-    server_name: ServerName
-
-
-class TlsTransport(_Part):
-    """TLS to something outside the mesh; null `ca_file` trusts the system's roots.
-
-    The server's certificate must carry one of `dns_names`.
-    """
-
-    kind: Literal["tls"] = "tls"
-    server_name: ServerName
-    minimum_version: Literal["1.2", "1.3"] = "1.2"
-    ca_file: str | None = None
-    dns_names: Annotated[tuple[HostName, ...], Field(min_length=1)]
-
-
-class PlainTransport(_Part):
-    """Bare TCP to something outside the mesh."""
-
-    kind: Literal["plain"] = "plain"
-
-
-Transport = Annotated[MeshTransport | TlsTransport | PlainTransport, Field(discriminator="kind")]
-
-
-class Cluster(_Part):
-    """Endpoints that can answer for each other, and how to reach them; names are resolved by the proxy.
-
-    `speaks` is what goes over the connections: HTTP/1.1, HTTP/2 or bytes that nobody looks into.
-    """
-
-    name: Name
-    endpoints: tuple[Address, ...]
-    transport: Transport
-    speaks: Literal["http/1.1", "h2", "bytes"] = "http/1.1"
-    connect_timeout_ms: Milliseconds = 5000
-
-
-class MeshHosts(_Part):
+class MeshHosts(Part):
     """Which Host values mean the mesh, so that one without a grant answers 403 and not 404.
 
     A single label always does; so does every name that ends in one of `suffixes` (with leading dot) and
@@ -342,7 +246,7 @@ class MeshHosts(_Part):
     namespaces: tuple[Name, ...] = ()
 
 
-class ConnectionGuards(_Part):
+class ConnectionGuards(Part):
     """Bounds that protect the proxy itself; none of them limits how long a service may take to answer."""
 
     max_connections: Annotated[int, Field(ge=1)] = 4096
@@ -353,7 +257,7 @@ class ConnectionGuards(_Part):
     pool_idle_timeout_ms: Milliseconds = 60_000
 
 
-class Snapshot(_Part):
+class Snapshot(Part):
     """The whole policy and wiring of one proxy."""
 
     version: Literal[1] = 1
@@ -448,11 +352,3 @@ def _require_unique(kind: str, names: Any) -> None:
         if name in seen:
             raise ValueError(f"{kind} `{name}` appears twice")
         seen.add(name)
-
-
-AllConditions.model_rebuild()
-AnyCondition.model_rebuild()
-NotCondition.model_rebuild()
-AuthorizationRule.model_rebuild()
-Route.model_rebuild()
-Snapshot.model_rebuild()

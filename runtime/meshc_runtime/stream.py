@@ -63,6 +63,15 @@ class Stream:
         loop.register(sock, self, self._events)
 
     @property
+    def peer(self) -> bytes:
+        """The address of the peer, without its port; empty when the connection is gone."""
+        try:
+            address = self._sock.getpeername()
+        except OSError:
+            return b""
+        return str(address[0]).encode() if isinstance(address, tuple) else b""
+
+    @property
     def congested(self) -> bool:
         """Whether the peer reads too slowly for more to be written now; `drained` will tell."""
         if len(self._out) > HIGH_WATER:

@@ -1,6 +1,6 @@
 """A connection whose bytes nobody looks into: judged once, by who connects, then carried both ways.
 
-Each half ends by itself, as the peers end it. A connection that carries nothing for an hour is closed.
+Each half ends by itself, as the peers end it. A connection that carries nothing for long is closed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from meshc_runtime.retry import TryFailure
 from meshc_runtime.stream import Stream
 from meshc_runtime.upstream_link import LinkCluster, UpstreamLink
 
-_IDLE_SECONDS = 3600.0
 _EARLY_BYTES = 65_536
 
 
@@ -23,7 +22,8 @@ class TcpRelay:
 
     def __init__(self, registry: ClientRegistry, side: Side, stream: Stream) -> None:
         self.side = side
-        self.deadline: float | None = registry.loop.now + _IDLE_SECONDS
+        self._idle_seconds = side.idle_seconds
+        self.deadline: float | None = registry.loop.now + self._idle_seconds
         self._registry = registry
         self._client: Stream | None = stream
         self._record = side.new_record()
@@ -46,7 +46,7 @@ class TcpRelay:
             return
         self._record.attempts = 1
         self._service = _TcpUpstream(cluster, self)
-        cluster.place(self._service)
+        cluster.place(self._service, self.side.hash)
 
     def connected(self) -> None:
         """The client's stream was up before."""
@@ -86,7 +86,7 @@ class TcpRelay:
 
     def timed_out(self) -> None:
         """See whether anything was carried since."""
-        left = self._used + _IDLE_SECONDS - self._registry.loop.now
+        left = self._used + self._idle_seconds - self._registry.loop.now
         if left <= 0:
             self._end("idle")
         else:

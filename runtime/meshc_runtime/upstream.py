@@ -5,9 +5,11 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Collection
 
-from meshc_runtime.balance import Rotation
+from meshc_runtime.balancer import Balancer
+from meshc_runtime.circuit_breaker import CircuitBreaker
 from meshc_runtime.endpoint import Endpoint
 from meshc_runtime.loop import Loop
+from meshc_runtime.outlier import Ejector
 from meshc_runtime.resolve import Resolver, is_literal
 from meshc_runtime.retry import RetryBudget, TryFailure
 from meshc_runtime.snapshot import Cluster
@@ -15,12 +17,14 @@ from meshc_runtime.upstream_call import UpstreamCall, UpstreamUser
 from meshc_runtime.upstream_http1 import Http1Upstream
 from meshc_runtime.upstream_http2 import Http2Upstream
 from meshc_runtime.upstream_link import UpstreamLink
+from meshc_runtime.watched_call import WatchedCall
 
 
 class UpstreamCluster:
     """The endpoints that answer for one cluster.
 
-    `verify` checks the peer of a finished handshake and raises IdentityError; null context means bare TCP.
+    `verify` checks the peer of a finished handshake and raises IdentityError; null context means bare TCP. `random`
+    gives numbers in [0, 1) to the choice among endpoints.
     """
 
     def __init__(
@@ -32,6 +36,7 @@ class UpstreamCluster:
         server_name: str | None,
         verify: Callable[[ssl.SSLObject], None],
         resolver: Resolver,
+        random: Callable[[], float],
     ) -> None:
         self.loop = loop
         self.name = cluster.name
@@ -44,7 +49,11 @@ class UpstreamCluster:
         self.http2 = cluster.speaks == "h2"
         self.waiting: list[UpstreamLink] = []
         self._unplaced: Http2Upstream | None = None
-        self._rotation = Rotation()
+        self.breaker = None if cluster.breaker is None else CircuitBreaker(cluster.breaker)
+        self.ejector = None if cluster.ejection is None else Ejector(cluster.ejection, loop.clock)
+        self._balancer = Balancer(cluster.balance, random, loop.clock)
+        self._watches = self.breaker is not None or self.ejector is not None or cluster.balance == "peak-ewma"
+        self._idle_timeout = None if cluster.idle_timeout_ms is None else cluster.idle_timeout_ms / 1000
         self._found: dict[tuple[str, int], list[str]] = {}
         self._unanswered = 0
         self.endpoints: list[Endpoint] = []
@@ -60,12 +69,28 @@ class UpstreamCluster:
             if not is_literal(host):
                 resolver.watch(host, self._answer_for(host, port))
 
-    def acquire(self, user: UpstreamUser, method: str, avoid: Collection[str] = ()) -> UpstreamCall:
+    @property
+    def searching(self) -> bool:
+        """Whether there may yet be endpoints that are not known."""
+        return not self.endpoints and self._unanswered > 0
+
+    def acquire(
+        self, user: UpstreamUser, method: str, avoid: Collection[str] = (), key: bytes | None = None
+    ) -> UpstreamCall:
         """A call for one request: ready at once, or one that will tell its user when it is.
 
-        Endpoints to `avoid` (as `host:port`) are passed over while there is another.
+        Endpoints to `avoid` (as `host:port`) are passed over while there is another. Calls of one `key` go to one
+        endpoint where that is what balancing goes by.
         """
-        endpoint = self._choose(avoid) if self.endpoints else None
+        endpoint = self._choose(avoid, key)
+        if self._watches:
+            watched = WatchedCall(self, user, method)
+            watched.begin(endpoint)
+            return watched
+        return self.connect(user, method, endpoint)
+
+    def connect(self, user: UpstreamUser, method: str, endpoint: Endpoint | None) -> UpstreamCall:
+        """A call on a connection to this endpoint, or to one that is still to be found."""
         if self.http2:
             return self._shared(endpoint).call(user, method)
         if endpoint is not None and endpoint.idle:
@@ -76,9 +101,35 @@ class UpstreamCluster:
         self._place(connection, endpoint)
         return connection
 
-    def place(self, link: UpstreamLink) -> None:
+    def has_ready(self, endpoint: Endpoint | None) -> bool:
+        """Whether a call to this endpoint could be sent at once."""
+        if endpoint is None:
+            return False
+        return any(link.ready and link.room > 0 for link in endpoint.shared) if self.http2 else bool(endpoint.idle)
+
+    def may_connect(self, endpoint: Endpoint) -> bool:
+        """Whether a call to this endpoint may have a connection made, or can share one."""
+        return self.http2 or not endpoint.links or not self._connected_enough
+
+    @property
+    def _connected_enough(self) -> bool:
+        return self.breaker is not None and self.open >= self.breaker.max_connections
+
+    def released(self, endpoint: Endpoint) -> None:
+        """A connection to an endpoint is free, or gone: somebody may wait for that."""
+        if endpoint.queue:
+            self.loop.call_later(0, lambda: self._serve_queue(endpoint))
+
+    def _serve_queue(self, endpoint: Endpoint) -> None:
+        while endpoint.queue and (endpoint.idle or self.may_connect(endpoint)):
+            endpoint.queue.popleft().leave_queue()
+
+    def place(self, link: UpstreamLink, key: bytes | None = None) -> None:
         """Connect for a whole connection of a client's."""
-        self._place(link, self._choose() if self.endpoints else None)
+        if self._connected_enough:
+            link.fail_soon(TryFailure.OVERFLOW, "too many connections")
+        else:
+            self._place(link, self._choose((), key))
 
     def stop_waiting(self, link: UpstreamLink) -> None:
         """Look for no address any more for this connection."""
@@ -87,13 +138,16 @@ class UpstreamCluster:
         if link is self._unplaced:
             self._unplaced = None
 
-    def close_idle(self, before: float) -> None:
-        """Close the connections that have been idle since before this time."""
+    def close_idle(self, now: float, seconds: float) -> None:
+        """Close the connections that have been idle for so long, or for as long as the cluster has stated."""
+        before = now - (seconds if self._idle_timeout is None else self._idle_timeout)
         for endpoint in self.endpoints:
-            links: list[UpstreamLink] = [*endpoint.idle, *(link for link in endpoint.shared if link.idle)]
-            for link in links:
-                if link.idle_since < before:
-                    link.discard()
+            _close(endpoint, before)
+
+    def close_all(self) -> None:
+        """Close the connections that carry nothing."""
+        for endpoint in self.endpoints:
+            _close(endpoint, float("inf"))
 
     def _shared(self, endpoint: Endpoint | None) -> Http2Upstream:
         """A connection of HTTP/2 that has room: one that is there, or a new one."""
@@ -101,6 +155,10 @@ class UpstreamCluster:
         for link in known:
             if link.room > 0:
                 return link
+        if endpoint is not None and self._connected_enough:
+            going_on = [link for link in known if not link.going]
+            if going_on:
+                return min(going_on, key=lambda link: link.load)
         link = Http2Upstream(self)
         if endpoint is None:
             self._unplaced = link
@@ -131,24 +189,28 @@ class UpstreamCluster:
                 waiting, self.waiting = self.waiting, []
                 self._unplaced = None
                 for connection in waiting:
-                    if self.endpoints:
-                        connection.open(self._choose())
+                    endpoint = self._choose()
+                    if endpoint is not None:
+                        connection.open(endpoint)
                     else:
                         connection.fail_soon(TryFailure.CONNECT_FAILURE, "name does not resolve")
 
         return answered
 
-    def _choose(self, avoid: Collection[str] = ()) -> Endpoint:
-        endpoints = self.endpoints
-        others = [known for known in endpoints if known.text not in avoid] if avoid else []
-        if others:
-            return min(others, key=lambda known: known.active)
-        loads = [known.active for known in endpoints]
-        busiest = max(loads)
-        if busiest:
-            # What cannot be reached runs nothing, and must not for that get the turns of the others.
-            loads = [busiest if known.failing else known.active for known in endpoints]
-        return endpoints[self._rotation.choose(loads)]
+    def _choose(self, avoid: Collection[str] = (), key: bytes | None = None) -> Endpoint | None:
+        """The endpoint for a call; null where none is known, or none is well."""
+        usable = self.endpoints
+        if self.ejector is not None:
+            self.ejector.look()
+            usable = [known for known in usable if not known.outlier.out]
+        if not usable:
+            return None
+        if avoid:
+            others = [known for known in usable if known.text not in avoid]
+            if others and key is None:
+                return min(others, key=lambda known: known.active)
+            usable = others or usable
+        return usable[self._balancer.choose(self.endpoints, usable, key)]
 
     def _rebuild(self) -> None:
         known = {endpoint.address: endpoint for endpoint in self.endpoints}
@@ -156,8 +218,16 @@ class UpstreamCluster:
         self.endpoints = [
             known.pop(address) if address in known else Endpoint(address) for address in dict.fromkeys(wanted)
         ]
+        if self.ejector is not None:
+            self.ejector.members = [endpoint.outlier for endpoint in self.endpoints]
         for endpoint in known.values():
             endpoint.present = False
-            links: list[UpstreamLink] = [*endpoint.idle, *(link for link in endpoint.shared if link.idle)]
-            for link in links:
-                link.discard()
+            _close(endpoint, float("inf"))
+
+
+def _close(endpoint: Endpoint, before: float) -> None:
+    """Close the connections that have carried nothing since before this time."""
+    links: list[UpstreamLink] = [*endpoint.idle, *(link for link in endpoint.shared if link.idle)]
+    for link in links:
+        if link.idle_since < before:
+            link.discard()

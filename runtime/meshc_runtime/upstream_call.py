@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from meshc_runtime.hpack import Field
 from meshc_runtime.message import OutgoingRequest, ResponseHead
 from meshc_runtime.retry import TryFailure
+
+if TYPE_CHECKING:
+    from meshc_runtime.endpoint import Endpoint
 
 
 class UpstreamUser(Protocol):
@@ -38,6 +41,10 @@ class UpstreamCall(Protocol):
     """One try of one request, on a connection of its own or a stream of a shared one."""
 
     ready: bool
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The endpoint that it goes to, once one is known."""
 
     @property
     def address(self) -> str:

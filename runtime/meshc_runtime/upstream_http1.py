@@ -184,6 +184,7 @@ class Http1Upstream(UpstreamLink):
             if endpoint.session is None:
                 self.keep_session()
             endpoint.idle.append(self)
+            self._cluster.released(endpoint)
         else:
             self.discard()
         if user is not None:

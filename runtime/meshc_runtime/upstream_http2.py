@@ -43,6 +43,16 @@ class Http2Upstream(UpstreamLink):
         return most - len(self._calls)
 
     @property
+    def load(self) -> int:
+        """How many requests it carries."""
+        return len(self._calls)
+
+    @property
+    def going(self) -> bool:
+        """Whether it takes no more requests."""
+        return self._gone or (self.connection is not None and self.connection.peer_going_away)
+
+    @property
     def idle(self) -> bool:
         """Whether it carries nothing."""
         return not self._calls
@@ -213,6 +223,11 @@ class Http2UpstreamCall:
         self._left: int | None = None  # bytes of the body that were announced and have not come
         self._paused = False
         self._owed = 0
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The endpoint that it goes to, once one is known."""
+        return self.link.endpoint
 
     @property
     def address(self) -> str:

@@ -30,6 +30,9 @@ class LinkCluster(Protocol):
     connect_timeout: float
     open: int
 
+    def released(self, endpoint: Endpoint) -> None:
+        """A connection to an endpoint is free, or gone."""
+
     def stop_waiting(self, link: UpstreamLink) -> None:
         """Look for no address any more."""
 
@@ -44,6 +47,11 @@ class UpstreamLink:
         self._endpoint: Endpoint | None = None
         self._stream: Stream | None = None
         self._timer: Timer | None = None
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The endpoint that it goes to, once one is known."""
+        return self._endpoint
 
     @property
     def address(self) -> str:
@@ -77,6 +85,7 @@ class UpstreamLink:
             self.fail_soon(TryFailure.CONNECT_FAILURE, "connect failed")
             return
         cluster.open += 1
+        endpoint.links += 1
         self._stream = Stream(cluster.loop, sock, self, tls=tls, connecting=True)
         if self._timer is None:
             self.limit_connecting()
@@ -118,8 +127,7 @@ class UpstreamLink:
         self.withdrawn()
         if self._stream is not None and not self._stream.closed:
             self._stream.close()
-            self._cluster.open -= 1
-            self._stream = None
+            self._closed()
 
     def connected(self) -> None:
         """The stream is up: see that the peer is who it must be."""
@@ -142,9 +150,15 @@ class UpstreamLink:
 
     def lost(self, reason: str) -> None:
         """The stream is gone."""
-        self._cluster.open -= 1
-        self._stream = None
+        self._closed()
         self.fail(TryFailure.RESET if self.ready else TryFailure.CONNECT_FAILURE, reason)
+
+    def _closed(self) -> None:
+        self._stream = None
+        self._cluster.open -= 1
+        if self._endpoint is not None:
+            self._endpoint.links -= 1
+            self._cluster.released(self._endpoint)
 
     def crashed(self, error: Exception) -> None:
         """A timer's call raised."""

@@ -37,7 +37,15 @@ class SidecarBackend:
         {
             Feature.TIMEOUT,
             Feature.CONNECT_TIMEOUT,
+            Feature.IDLE_TIMEOUT,
             Feature.RETRY,
+            Feature.RETRY_KEY_HEADER,
+            Feature.BREAKER,
+            Feature.EJECTION,
+            Feature.LEAST_REQUEST,
+            Feature.RANDOM,
+            Feature.PEAK_EWMA,
+            Feature.RING_HASH,
             Feature.SPLIT,
             Feature.TLS_SERVER_NAME,
             Feature.TLS_CA,
@@ -150,6 +158,9 @@ def _stated(settings: Settings) -> Span | None:
         settings.timeout_ns,
         settings.per_try_timeout_ns,
         settings.connect_timeout_ns,
+        settings.idle_timeout_ns,
+        settings.outlier_eject_ns,
+        settings.outlier_interval_ns,
         settings.retry_backoff,
     ):
         if setting is not None and setting.origin is not None:

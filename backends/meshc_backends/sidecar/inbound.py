@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from meshc_backends.carried import NotCarriedError
 from meshc_backends.placement import Address, Placement, server_name
+from meshc_backends.sidecar.cluster_terms import connection_idle_ms
 from meshc_backends.sidecar.request_match import match_fields
 from meshc_compiler.ir.caller import AnyCaller, Callers, PlaintextCaller, TheseCallers
 from meshc_compiler.ir.policy import Limit, Rule
@@ -76,6 +77,9 @@ def _port(slice_: WorkloadSlice, port: InboundPort, placement: Placement) -> out
         server_name=server_name(port.service, port.port),
         app=address(placement.application(slice_.workload, port.port)),
         rules=authorization_rules(port.rules),
+        connection_idle_ms=None
+        if port.port.protocol.is_http
+        else max(connection_idle_ms(None), connection_idle_ms(port.longest_idle_ns)),
         limits=tuple(_limit(own_id, limit) for own_id, limit in with_own_ids(port.limits)),
     )
 

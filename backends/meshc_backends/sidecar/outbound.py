@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypedDict, assert_never
 
 from meshc_backends.placement import Placement, host_names, server_name
+from meshc_backends.sidecar.cluster_terms import ClusterTerms, cluster_terms, connection_idle_ms, hash_key
 from meshc_backends.sidecar.inbound import address, authorization_rules, stable_id
 from meshc_backends.sidecar.request_match import match_fields
 from meshc_compiler.ir.match import RequestMatch
@@ -12,7 +13,6 @@ from meshc_compiler.ir.route import Destination
 from meshc_compiler.ir.setting import Settings
 from meshc_compiler.ir.slice import OutboundExternal, OutboundRule, OutboundService, WorkloadSlice
 from meshc_compiler.ir.workload import Protocol, TlsOrigination
-from meshc_lang.units import print_duration
 from meshc_runtime import snapshot as out
 
 OTHERWISE = "otherwise"
@@ -35,7 +35,9 @@ def outbound_services(
         if not service.port.protocol.is_http:
             listener = placement.outbound_tcp(slice_.workload, service.service, service.port)
             if listener is not None:
-                cluster = _connection_cluster(service, placement)
+                settings = service.rules[-1].settings.of_connections()
+                idle = settings.idle_timeout_ns
+                cluster = _connection_cluster(service, settings, placement)
                 clusters[cluster.name] = cluster
                 connections.append(
                     out.OutboundConnection(
@@ -43,6 +45,8 @@ def outbound_services(
                         port=service.port.number,
                         listener=address(listener),
                         cluster=cluster.name,
+                        idle_timeout_ms=connection_idle_ms(idle.value if idle else None),
+                        hash_key=hash_key(settings),
                     )
                 )
             continue
@@ -69,6 +73,9 @@ def settings_problems(settings: Settings) -> tuple[str, ...]:
         ("a timeout", settings.timeout_ns),
         ("a per-try timeout", settings.per_try_timeout_ns),
         ("a connect timeout", settings.connect_timeout_ns),
+        ("an idle timeout", settings.idle_timeout_ns),
+        ("a time of ejection", settings.outlier_eject_ns),
+        ("an interval of ejection", settings.outlier_interval_ns),
     ]
     for what, time in times:
         if time is not None and time.value % _MILLISECOND:
@@ -114,24 +121,26 @@ def _route(route_id: str, service: OutboundService, rule: OutboundRule) -> out.R
         ),
         timeout_ms=_timeout(rule.settings),
         retry=_retry(rule.settings),
+        hash_key=hash_key(rule.settings),
     )
 
 
 def _cluster_name(service: OutboundService, destination: Destination, settings: Settings) -> str:
-    """Return the name of a cluster; how long connecting may take is its own, so routes that differ in it have two."""
+    """Return the name of a cluster; the terms of calls are its own, so routes that differ in them have two."""
     name = f"{service.service.name}:{service.port.number}"
     if destination.version is not None:
         name += f"/{destination.version}"
-    connect = settings.connect_timeout_ns
-    return name if connect is None else f"{name} connect {print_duration(connect.value)}"
+    label = cluster_terms(settings).label
+    return f"{name} {label}" if label else name
 
 
 def _service_cluster(
     service: OutboundService, destination: Destination, settings: Settings, placement: Placement
 ) -> out.Cluster:
+    terms = cluster_terms(settings)
     return out.Cluster(
         name=_cluster_name(service, destination, settings),
-        **_connecting(settings),
+        **_terms(terms, mesh=service.port.protocol.is_http),
         speaks=spoken(service.port.protocol),
         endpoints=tuple(map(address, placement.endpoints(service.service, destination.version))),
         transport=out.MeshTransport(
@@ -141,9 +150,8 @@ def _service_cluster(
     )
 
 
-def _connection_cluster(service: OutboundService, placement: Placement) -> out.Cluster:
+def _connection_cluster(service: OutboundService, settings: Settings, placement: Placement) -> out.Cluster:
     """Return the cluster of all instances: connections have nothing that a route could look at."""
-    settings = service.rules[-1].settings.of_connections()
     return _service_cluster(
         service, Destination(service=service.service.name, version=None, weight=100), settings, placement
     )
@@ -173,6 +181,7 @@ def _external(external: OutboundExternal, host: str, *, default: bool) -> out.Ou
                 destinations=(out.Destination(cluster=f"{host}:{port.number}", weight=1),),
                 timeout_ms=_timeout(external.settings),
                 retry=_retry(external.settings),
+                hash_key=hash_key(external.settings),
             ),
         ),
     )
@@ -181,7 +190,7 @@ def _external(external: OutboundExternal, host: str, *, default: bool) -> out.Ou
 def _external_cluster(external: OutboundExternal, host: str, placement: Placement) -> out.Cluster:
     return out.Cluster(
         name=f"{host}:{external.external.port.number}",
-        **_connecting(external.settings),
+        **_terms(cluster_terms(external.settings), mesh=False),
         speaks=spoken(external.external.port.protocol),
         endpoints=(address(placement.external(external.external, host)),),
         transport=_external_transport(external.external.tls, host, placement),
@@ -215,15 +224,24 @@ def spoken(protocol: Protocol) -> Literal["http/1.1", "h2", "bytes"]:
             assert_never(protocol)
 
 
-class _Connecting(TypedDict, total=False):
-    """The field of a cluster that says how long connecting may take; left out where the program states nothing."""
+class _Terms(TypedDict):
+    """The fields of a cluster that hold the terms of calls."""
 
     connect_timeout_ms: int
+    idle_timeout_ms: int | None
+    breaker: out.Breaker | None
+    ejection: out.Ejection | None
+    balance: out.BalancePolicy
 
 
-def _connecting(settings: Settings) -> _Connecting:
-    connect = settings.connect_timeout_ns
-    return {} if connect is None else {"connect_timeout_ms": connect.value // _MILLISECOND}
+def _terms(terms: ClusterTerms, *, mesh: bool) -> _Terms:
+    return _Terms(
+        connect_timeout_ms=terms.connect_ms,
+        idle_timeout_ms=terms.idle_ms(mesh=mesh),
+        breaker=terms.breaker,
+        ejection=terms.ejection,
+        balance=terms.balance.value,
+    )
 
 
 def _timeout(settings: Settings) -> int | None:
@@ -248,4 +266,5 @@ def _retry(settings: Settings) -> out.Retry | None:
         backoff_base_ms=low,
         backoff_max_ms=high,
         per_try_timeout_ms=None if per_try is None or not per_try.value else per_try.value // _MILLISECOND,
+        key_header=None if settings.retry_key_header is None else settings.retry_key_header.value,
     )

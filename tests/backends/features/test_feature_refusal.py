@@ -141,6 +141,22 @@ CARRIED_TESTS = {
     ("prometheus", Feature.OBJECTIVE): (
         "tests/backends/prometheus/test_measured_live.py::test_an_envoy_counts_by_the_names_that_the_rules_go_by"
     ),
+    **{
+        ("sidecar", feature): f"tests/agreement/test_terms.py::{test}"
+        for feature, test in (
+            (Feature.BREAKER, "test_no_more_calls_run_than_stated"),
+            (Feature.EJECTION, "test_an_instance_that_fails_in_a_row_is_left_alone_for_a_while"),
+            (Feature.LEAST_REQUEST, "test_otherwise_every_instance_is_called"),
+            (Feature.RANDOM, "test_otherwise_every_instance_is_called"),
+            (Feature.RING_HASH, "test_what_is_hashed_keeps_its_instance"),
+            (Feature.RETRY_KEY_HEADER, "test_what_is_not_safe_to_repeat_needs_a_key"),
+        )
+    },
+    ("sidecar", Feature.PEAK_EWMA): "tests/runtime/test_proxy_terms.py::test_the_slow_instance_is_called_less",
+    (
+        "sidecar",
+        Feature.IDLE_TIMEOUT,
+    ): "tests/runtime/test_proxy_terms.py::test_an_unused_connection_is_closed_as_stated",
     ("sidecar", Feature.TIMEOUT): "tests/agreement/test_settings.py::test_calls_end_when_their_time_is_over",
     ("sidecar", Feature.RETRY): "tests/agreement/test_settings.py::test_answers_are_tried_again_as_the_conditions_say",
     ("sidecar", Feature.SPLIT): "tests/agreement/test_splits.py::test_versions_get_their_shares",
@@ -320,7 +336,7 @@ def test_a_refusal_names_the_statement_the_target_and_who_carries_it(tmp_path: P
     assert finding.code is TARGET_LACKS_FEATURE
     assert finding.message == "the target `envoy` does not carry balancing by latency, for which `balance` asks"
     assert finding.primary.text == "balance: peak-ewma"
-    assert finding.help == "no target carries it: take it out of the program"
+    assert finding.help == "the target `sidecar` carries it: build that, or take it out of the program"
     assert [(one.target, one.loss.value, one.subject) for one in result.reservations] == [
         ("envoy", "refused", "`balance`")
     ]

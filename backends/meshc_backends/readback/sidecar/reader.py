@@ -17,6 +17,7 @@ from meshc_backends.readback.formula import ALWAYS, MethodIn
 from meshc_backends.readback.paths import Escapes
 from meshc_backends.readback.policy import (
     Answer,
+    Ejection,
     Entry,
     Forward,
     Gate,
@@ -46,8 +47,9 @@ _TO_APPLICATION_NS = 5_000_000_000
 
 _SPOKEN = {"http": "http1", "http2": "http2", "grpc": "http2", "tcp": "tcp", "tls": "tcp"}
 """What the proxy speaks to the workload itself on a port of each protocol."""
+
 _CONNECTION_IDLE_NS = 3_600_000_000_000
-"""What carries nothing for an hour is closed, where a connection is all that is seen."""
+"""What carries nothing for an hour is closed, where nothing else is said of connections."""
 
 _OFFERED = ("h2", "http/1.1")
 _NAMED: dict[str, tuple[str, ...]] = {"http/1.1": ("http/1.1",), "h2": ("h2",), "bytes": ()}
@@ -67,20 +69,28 @@ _CERTIFICATES = frozenset({"cert_chain", "private_key", "trust_bundle"})
 _LISTENERS = ("outbound", "admin", "readiness", "metrics")
 _ADDRESS = frozenset({"host", "port"})
 _MESH_HOSTS = frozenset({"suffixes", "namespaces"})
-_INBOUND = frozenset({"service", "number", "protocol", "server_name", "app", "rules", "limits"})
+_INBOUND = frozenset({"service", "number", "protocol", "server_name", "app", "rules", "limits", "connection_idle_ms"})
 _RULE = frozenset({"id", "effect", "callers", "except_callers", "methods", "path", "condition"})
 _LIMIT = frozenset({"id", "callers", "amount", "per_seconds", "burst", "per_header"})
 _OUTBOUND = frozenset({"name", "hosts", "port", "default", "protocol", "rules", "routes"})
-_CONNECTION = frozenset({"service", "port", "listener", "cluster"})
-_ROUTE = frozenset({"id", "methods", "path", "condition", "destinations", "timeout_ms", "retry"})
+_CONNECTION = frozenset({"service", "port", "listener", "cluster", "idle_timeout_ms", "hash_key"})
+_ROUTE = frozenset({"id", "methods", "path", "condition", "destinations", "timeout_ms", "retry", "hash_key"})
 _DESTINATION = frozenset({"cluster", "weight"})
 _RETRY = frozenset(
     {
         "limit", "on", "budget_percent", "budget_min_concurrency", "backoff_base_ms", "backoff_max_ms",
-        "per_try_timeout_ms",
+        "per_try_timeout_ms", "key_header",
     }
 )  # fmt: skip
-_CLUSTER = frozenset({"name", "endpoints", "transport", "speaks", "connect_timeout_ms"})
+_CLUSTER = frozenset(
+    {
+        "name", "endpoints", "transport", "speaks", "connect_timeout_ms", "idle_timeout_ms", "breaker", "ejection",
+        "balance",
+    }
+)  # fmt: skip
+_BREAKER = frozenset({"max_requests", "max_pending", "max_connections"})
+_EJECTION = frozenset({"consecutive_5xx", "eject_ms", "interval_ms", "max_percent"})
+_HASH_KEY = frozenset({"kind", "name"})
 _SPEAKS = {"http/1.1": "http1", "h2": "http2", "bytes": "tcp"}
 _TRANSPORTS = {
     "plain": frozenset({"kind"}),
@@ -180,10 +190,13 @@ class _Snapshot:
         )
         gate = _gate(elements(fields, "rules", place), f"{place}.rules", None)
         limits = frozenset(_limit(one, f"{place}.limits") for one in elements(fields, "limits", place))
+        idle = _times(fields, "connection_idle_ms", place)
+        if http and idle is not None:
+            raise UnreadError(place, "a time of connections on a port of requests")
         forward = Forward(
             destinations=frozenset({(app, _WHOLE)}),
             timeout_ns=None,
-            idle_timeout_ns=None if http else _CONNECTION_IDLE_NS,
+            idle_timeout_ns=None if http else _CONNECTION_IDLE_NS if idle is None else idle,
         )
         entries = [Entry(ALWAYS, Handling(gate=gate, limits=limits, action=forward))]
         if http:
@@ -237,7 +250,10 @@ class _Snapshot:
             if (upstream := self._clusters.get(cluster)) is None:
                 raise UnreadError(place, f"the cluster `{cluster}`")
             forward = Forward(
-                destinations=frozenset({(upstream, _WHOLE)}), timeout_ns=None, idle_timeout_ns=_CONNECTION_IDLE_NS
+                destinations=frozenset({(upstream, _WHOLE)}),
+                timeout_ns=None,
+                idle_timeout_ns=number(fields, "idle_timeout_ms", place) * _MS,
+                hashed=_hashed(fields.get("hash_key"), place),
             )
             name = f"{text(fields, 'service', place)}:{number(fields, 'port', place)}"
             side = _side(Entry(ALWAYS, Handling(action=forward)), underscores=False)
@@ -255,6 +271,7 @@ class _Snapshot:
             destinations=frozenset(self._shares(weights, budget, place).items()),
             timeout_ns=_times(fields, "timeout_ms", place),
             retry=retry,
+            hashed=_hashed(fields.get("hash_key"), place),
         )
         handling = Handling(gate=gate, action=forward, name=text(fields, "id", place))
         return Entry(requests_of(fields, place), handling)
@@ -279,16 +296,20 @@ class _Snapshot:
             speaks = text(fields, "speaks", place)
             if speaks not in _SPEAKS:
                 raise UnreadError(f"{place}.speaks", f"`{speaks}`")
-            yield (
-                text(fields, "name", place),
-                Upstream(
-                    addresses=tuple(_address(one, place) for one in required(fields, "endpoints", place)),
-                    speaks=_SPEAKS[speaks],
-                    peer=self._peer(fields.get("transport"), f"{place}.transport", _NAMED[speaks]),
-                    connect_timeout_ns=number(fields, "connect_timeout_ms", place) * _MS,
-                    idle_timeout_ns=None if speaks == "bytes" else self._idle,
-                ),
+            upstream = Upstream(
+                addresses=tuple(_address(one, place) for one in required(fields, "endpoints", place)),
+                speaks=_SPEAKS[speaks],
+                peer=self._peer(fields.get("transport"), f"{place}.transport", _NAMED[speaks]),
+                connect_timeout_ns=number(fields, "connect_timeout_ms", place) * _MS,
+                idle_timeout_ns=None if speaks == "bytes" else self._kept_idle(fields, place),
+                ejection=_ejection(fields.get("ejection"), f"{place}.ejection"),
+                balance=text(fields, "balance", place),
             )
+            yield text(fields, "name", place), _bounded(upstream, fields.get("breaker"), f"{place}.breaker")
+
+    def _kept_idle(self, fields: dict[str, Any], place: str) -> int:
+        stated = _times(fields, "idle_timeout_ms", place)
+        return self._idle if stated is None else stated
 
     def _peer(self, value: Any, place: str, protocols: tuple[str, ...]) -> Peer | None:
         kind = value.get("kind") if type(value) is dict else None
@@ -388,6 +409,7 @@ def _retry(value: Any, place: str) -> tuple[Retry | None, tuple[int, int] | None
         limit=number(fields, "limit", place),
         per_try_ns=_times(fields, "per_try_timeout_ms", place),
         pause_ns=(low, max(low, high)),
+        key_header=None if fields.get("key_header") is None else text(fields, "key_header", place),
     )
     least, percent = number(fields, "budget_min_concurrency", place), fields.get("budget_percent")
     if percent is None:
@@ -395,6 +417,40 @@ def _retry(value: Any, place: str) -> tuple[Retry | None, tuple[int, int] | None
     if type(percent) not in (int, float):
         raise UnreadError(f"{place}.budget_percent", "something that is no number")
     return retry, (round(percent * _MILLIONTHS_OF_PERCENT), least)
+
+
+def _bounded(upstream: Upstream, value: Any, place: str) -> Upstream:
+    """Return the upstream with the bounds of what is under way to it."""
+    if value is None:
+        return upstream
+    fields = members(value, _BREAKER, place)
+    bounds = {name: None if fields.get(name) is None else number(fields, name, place) for name in _BREAKER}
+    return replace(
+        upstream,
+        max_requests=bounds["max_requests"],
+        max_pending=bounds["max_pending"],
+        max_connections=bounds["max_connections"],
+    )
+
+
+def _ejection(value: Any, place: str) -> Ejection | None:
+    if value is None:
+        return None
+    fields = members(value, _EJECTION, place)
+    return Ejection(
+        in_a_row=number(fields, "consecutive_5xx", place),
+        eject_ns=number(fields, "eject_ms", place) * _MS,
+        interval_ns=number(fields, "interval_ms", place) * _MS,
+        at_most=number(fields, "max_percent", place) * _MILLIONTHS_OF_PERCENT,
+    )
+
+
+def _hashed(value: Any, place: str) -> tuple[str, str] | None:
+    """Return what of a call chooses its instance."""
+    if value is None:
+        return None
+    fields = members(value, _HASH_KEY, f"{place}.hash_key")
+    return text(fields, "kind", place), text(fields, "name", place)
 
 
 def _times(fields: dict[str, Any], name: str, place: str) -> int | None:
