@@ -336,7 +336,7 @@ def test_a_refusal_names_the_statement_the_target_and_who_carries_it(tmp_path: P
     assert finding.code is TARGET_LACKS_FEATURE
     assert finding.message == "the target `envoy` does not carry balancing by latency, for which `balance` asks"
     assert finding.primary.text == "balance: peak-ewma"
-    assert finding.help == "the target `sidecar` carries it: build that, or take it out of the program"
+    assert finding.help == "`sidecar` carries it: leave `envoy` out of `--target`, or take it out of the program"
     assert [(one.target, one.loss.value, one.subject) for one in result.reservations] == [
         ("envoy", "refused", "`balance`")
     ]
