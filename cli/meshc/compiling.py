@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
-from meshc.reporting import Reporting
-
 if TYPE_CHECKING:
     from datetime import date
 
+    from meshc.reporting import Reporting
     from meshc_compiler.flip.search import FlipFinder
     from meshc_compiler.ir.mesh import MeshIndex
     from meshc_compiler.pipeline import CompileResult
@@ -30,6 +27,8 @@ def compile_paths(
     try:
         return compile_program(paths, reader or DiskReader(), today, overlay=overlay, proofs=proofs)
     except NoSuchOverlayError as error:
+        import click
+
         from meshc_lang.suggestion import suggest
 
         near = suggest(error.name, error.known)
@@ -64,6 +63,8 @@ def mesh_or_exit(
     """
     result = compile_paths(paths, overlay, proofs=not with_failed_checks)
     if result.index is None or not (with_failed_checks or result.buildable):
+        import click
+
         reporting.tell_result(result)
         raise click.exceptions.Exit(1)
     return result.index

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
 import click
 
 from meshc.commands import VERBS
-
-CLEAN, FINDINGS, USAGE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
-"""Exit status: nothing to say, findings, a command line that cannot be meant, a bug of ours, Ctrl-C, reader gone."""
-
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+from meshc.outcome import BROKEN_PIPE, CLEAN, INTERRUPTED, USAGE, forget_output, outcome_of
 
 
 class Verbs(click.Group):
@@ -28,7 +21,7 @@ class Verbs(click.Group):
             status = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            _forget_output()
+            forget_output()
             ctx.exit(BROKEN_PIPE)
         return status
 
@@ -81,7 +74,10 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status; no exception leaves it."""
-    _tolerate_odd_text()
+    return outcome_of(lambda: _status_of(arguments))
+
+
+def _status_of(arguments: Sequence[str] | None) -> int:
     try:
         status = cli.main(args=arguments, prog_name="meshc", standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -89,35 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return USAGE
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
         return INTERRUPTED
-    except OSError as error:
-        if error.errno not in _NO_ROOM:
-            return _internal_error(error)
-        _forget_output()
-        click.echo(f"meshc: this could not be written: {(error.strerror or '').lower()}", err=True)
-        return INTERNAL
-    except Exception as error:  # the last net: whatever comes here is a bug of ours
-        return _internal_error(error)
     return status if isinstance(status, int) else CLEAN
-
-
-def run() -> None:
-    """Run the command as a process, and end it."""
-    status = main()
-    import atexit
-    import threading
-
-    if threading.active_count() > 1:
-        sys.exit(status)
-    # What Python does at an end, but for taking its modules apart one by one: that takes a tenth of a short check.
-    atexit._run_exitfuncs()
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        status = status or BROKEN_PIPE
-    os._exit(status)
 
 
 def _version(context: click.Context, wanted: bool) -> None:
@@ -126,34 +96,3 @@ def _version(context: click.Context, wanted: bool) -> None:
 
         click.echo(f"meshc {compiler_version()}")
         context.exit()
-
-
-def _tolerate_odd_text() -> None:
-    """A name that the terminal's encoding lacks must not end a command."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, ValueError, OSError):
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-
-
-def _forget_output() -> None:
-    """The reader went away (`meshc … | head`): nothing more can be said, not even at exit."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _internal_error(error: Exception) -> int:
-    import tempfile
-    import traceback
-
-    if os.environ.get("MESHC_DEBUG"):
-        traceback.print_exception(error)
-        return INTERNAL
-    first = f"meshc: internal error: {type(error).__name__}: {error}".splitlines()[0]
-    try:
-        with tempfile.NamedTemporaryFile("w", prefix="meshc-", suffix=".txt", delete=False) as file:
-            traceback.print_exception(error, file=file)
-        where = f"the traceback is in {file.name}"
-    except OSError:
-        where = "MESHC_DEBUG=1 shows the traceback"
-    click.echo(f"{first}\nThis is a bug in meshc, not in your program; {where}.", err=True)
-    return INTERNAL

@@ -7,11 +7,10 @@ from typing import Any, TypeVar
 
 import click
 
+from meshc.checking import DEFAULT_PROGRAM
 from meshc.render import FORMS
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-DEFAULT_PROGRAM = "."
 
 WATCHABLE = ("text", "json")
 """The formats in which one run after the other can be told; JSON is a line for each."""

@@ -8,8 +8,8 @@ import sys
 
 import click
 
+from meshc.checking import DEFAULT_PROGRAM
 from meshc.compiling import compile_paths
-from meshc.options import DEFAULT_PROGRAM
 from meshc.render.callers import as_dot, as_json, as_text
 from meshc.render.terminal import terminal_of
 from meshc.reporting import Reporting

@@ -6,9 +6,9 @@ all errors of a file are told together and the statements without one are kept.
 
 from __future__ import annotations
 
+import _thread
 import bisect
 import re
-import threading
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -54,7 +54,7 @@ _DECLARED = pattern(
 )
 _ARGUMENT = pattern(r'"(?:[^"\\\n]|\\.)*+"|/[^\s,()]*|[0-9][A-Za-z0-9_./%]*|([A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)')
 
-_LOCK = threading.Lock()
+_LOCK = _thread.allocate_lock()
 """The one reader holds the state of the text that is being read."""
 
 

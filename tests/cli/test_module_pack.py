@@ -67,7 +67,7 @@ def test_modules_are_taken_from_the_pack_after_the_first_run(copied: Path) -> No
 
 def test_a_module_that_changed_is_read_anew_and_packed_again(copied: Path) -> None:
     check(copied)
-    source = copied / "meshc" / "commands" / "check.py"
+    source = copied / "meshc" / "checking.py"
     text = source.read_text()
     source.write_text(text.replace("; no findings", "; nothing found"))
     try:

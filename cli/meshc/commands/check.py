@@ -48,6 +48,7 @@ def command(
 
     Exit status: 0 clean, 1 findings (errors; with --strict warnings too).
     """
+    from meshc.checking import tell_check
     from meshc.compiling import compile_every, compile_paths
     from meshc.reporting import Reporting
 
@@ -67,13 +68,14 @@ def command(
     if watch:
         from meshc.watching import watch_program
 
-        watch_program(program, run, lambda result: _tell(result, reporting), reporting)
+        watch_program(program, run, lambda result: tell_check(result, reporting), reporting)
     if fix or diff:
         raise click.exceptions.Exit(_fix(program, reporting, unsafe=unsafe, diff=diff))
-    raise click.exceptions.Exit(_tell(run(), reporting))
+    raise click.exceptions.Exit(tell_check(run(), reporting))
 
 
 def _fix(program: tuple[str, ...], reporting: Reporting, *, unsafe: bool, diff: bool) -> int:
+    from meshc.checking import tell_check
     from meshc.fixing import fixed, show_fixes, write_fixes
     from meshc.render.count import counted
 
@@ -85,30 +87,6 @@ def _fix(program: tuple[str, ...], reporting: Reporting, *, unsafe: bool, diff: 
     if problems:
         reporting.tell(problems + fixing.result.diagnostics, sys.stdout, suppressed=fixing.result.suppressed)
         return 1
-    return _tell(fixing.result, reporting, f"{counted(len(fixing.fixed), 'finding')} fixed" if fixing.fixed else "")
-
-
-def _tell(result: CompileResult, reporting: Reporting, *notes: str) -> int:
-    silent = len(result.suppressed)
-    note = ", ".join(filter(None, (*notes, f"{silent:,} suppressed" if silent else "")))
-    reporting.tell_result(result, sys.stdout, note)
-    if reporting.form == "text" and result.index is not None and not result.diagnostics:
-        click.echo(_clean(result) + (f" ({note})" if note else ""))
-    return reporting.status(result.diagnostics)
-
-
-def _clean(result: CompileResult) -> str:
-    from meshc.render.count import counted
-
-    mesh = result.mesh
-    if mesh is None:
-        return ""
-    parts = [
-        counted(len(mesh.services), "service"),
-        counted(len(mesh.rules), "rule"),
-        counted(len(mesh.assertions), "assert") + " proved",
-    ]
-    if result.overlays:
-        parts.append(counted(len(result.overlays), "overlay"))
-    name = mesh.name if mesh.overlay is None else f"{mesh.name}, overlay {mesh.overlay}"
-    return f"mesh {name}: " + ", ".join(parts) + "; no findings"
+    return tell_check(
+        fixing.result, reporting, f"{counted(len(fixing.fixed), 'finding')} fixed" if fixing.fixed else ""
+    )

@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from meshc.options import DEFAULT_PROGRAM, format_option, overlay_option
+from meshc.checking import DEFAULT_PROGRAM
+from meshc.options import format_option, overlay_option
 
 STDIN = "-"
 

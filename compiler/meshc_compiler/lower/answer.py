@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import assert_never
 
 from meshc_compiler.finding import Findings
 from meshc_compiler.ir import route as ir
 from meshc_lang.codes import routing
+from meshc_lang.json_string import json_ascii
 from meshc_lang.pattern import pattern
 from meshc_lang.tree import target as tree
 
@@ -44,7 +44,7 @@ def answer_text(answer: ir.Answer) -> str:
     """Return an answer as it is written."""
     match answer:
         case ir.Redirect():
-            return f"redirect {json.dumps(answer.location)}"
+            return f"redirect {json_ascii(answer.location)}"
         case ir.Respond():
             return f"respond {answer.status}"
         case _:

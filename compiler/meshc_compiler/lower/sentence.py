@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import assert_never
 
 from meshc_compiler.ir.caller import AnyCaller, Callers, PlaintextCaller, TheseCallers
@@ -23,6 +22,7 @@ from meshc_compiler.ir.match import (
     SegmentKind,
 )
 from meshc_compiler.ir.workload import Protocol, ServicePort
+from meshc_lang.json_string import json_ascii, json_text
 from meshc_lang.request import PLAINTEXT
 from meshc_lang.tree.policy import AnyPeer, Flow, IngressPeer, NamedPeer, PeerRef, SpiffePeer
 
@@ -42,7 +42,7 @@ def peer_text(peer: PeerRef) -> str:
         case IngressPeer():
             return "ingress"
         case SpiffePeer():
-            return json.dumps(peer.id.text, ensure_ascii=False)
+            return json_text(peer.id.text)
         case _:
             assert_never(peer)
 
@@ -79,13 +79,13 @@ def condition_text(condition: Condition) -> str:
     """Return a condition as it is written."""
     match condition:
         case HeaderPresent():
-            return f"header {json.dumps(condition.name)} present"
+            return f"header {json_ascii(condition.name)} present"
         case HeaderOneOf(values=(value,)):
-            return f"header {json.dumps(condition.name)} == {json.dumps(value)}"
+            return f"header {json_ascii(condition.name)} == {json_ascii(value)}"
         case HeaderOneOf():
-            return f"header {json.dumps(condition.name)} in {json.dumps(list(condition.values))}"
+            return f"header {json_ascii(condition.name)} in [{', '.join(map(json_ascii, condition.values))}]"
         case HeaderMatches():
-            return f'header {json.dumps(condition.name)} ~ "{condition.pattern}"'
+            return f'header {json_ascii(condition.name)} ~ "{condition.pattern}"'
         case AttributePresent():
             return f"{_attribute(condition)} present"
         case AttributeOneOf(values=(value,)):
@@ -97,7 +97,7 @@ def condition_text(condition: Condition) -> str:
         case CallerIn():
             return f"from {condition.text or _callers_text(condition.callers)}"
         case Not(operand=HeaderOneOf(values=(value,)) as inner):
-            return f"header {json.dumps(inner.name)} != {json.dumps(value)}"
+            return f"header {json_ascii(inner.name)} != {json_ascii(value)}"
         case Not(operand=AttributeOneOf(values=(value,)) as inner):
             return f"{_attribute(inner)} != {quoted(value)}"
         case Not():
@@ -117,7 +117,7 @@ def _attribute(condition: AttributePresent | AttributeOneOf | AttributeMatches) 
 def quoted(text: str) -> str:
     """Return a text as a string of the language."""
     # JSON leaves DEL as it is, and a string of the language holds no control character.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json_text(text).replace("\x7f", "\\u007f")
 
 
 def _callers_text(callers: Callers) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from meshc_lang.json_string import json_text
 from meshc_lang.policy_writer import PolicyWriter
 from meshc_lang.source import SourceText
 from meshc_lang.tree.file import SourceFile
@@ -33,7 +32,7 @@ class _OneLine(PolicyWriter):
     def value(self, node: Value, before: str) -> str:
         match node:
             case Text():
-                return json.dumps(node.text, ensure_ascii=False)
+                return json_text(node.text)
             case ListValue():
                 return f"[{', '.join(self.value(item, before) for item in node.items)}]"
             case Block():
