@@ -189,6 +189,11 @@ ALLOWED_DIFFERENCES = (
     ),
 )
 
+OF_MADE_UP_PROGRAMS = frozenset(
+    one for one in ALLOWED_DIFFERENCES if one.differences in {_escapes_a_broken_escape, _joins_two_hosts, _unfolds}
+)
+"""Those that only the questions about made up programs meet (`agreement_bypass`)."""
+
 
 def allowed_difference(
     voices: frozenset[Voice], expect: Expect, probe: Probe, seen: Observation
