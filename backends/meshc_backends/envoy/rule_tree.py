@@ -217,10 +217,14 @@ def _action(leaf: _Leaf) -> Message:
 
 
 def _predicates(leaf: _Leaf) -> list[Message]:
-    asked = [_one_of(_URI_NAMES, leaf.callers)] if leaf.callers else []
+    """Return what is left to ask, the cheaper and rarer answers first."""
+    asked = [] if leaf.path is None else [*_path_predicates(leaf.path)]
     if leaf.methods:
         asked.append(any_of(_compared(_header(":method"), {"exact": method}) for method in leaf.methods))
-    return [*asked, *(() if leaf.path is None else _path_predicates(leaf.path)), *leaf.asked]
+    asked += leaf.asked
+    if leaf.callers:
+        asked.append(_one_of(_URI_NAMES, leaf.callers))
+    return asked
 
 
 def _path_predicates(path: PathMatch) -> tuple[Message, ...]:
