@@ -102,17 +102,20 @@ _interned: dict[tuple[tuple[Row, ...], int], Language] = {}
 
 
 def _minimal(rows: list[Row], accepting: int) -> Language:
-    """Return the language of a complete automaton whose states are all reachable from 0 (Moore's refinement)."""
+    """Return the language of a complete automaton whose states are all reachable from 0 (Moore's refinement).
+
+    It begins with the blocks of states from which an accepting one is equally far: such an expression's states are a
+    row of characters, which would else be told apart one by one from its end.
+    """
     count = len(rows)
-    block = [accepting >> state & 1 for state in range(count)]
+    block = _distances(rows, accepting)
     blocks = len(set(block))
-    while True:
-        signatures: dict[tuple[int, Row], int] = {}
-        refined = [
-            signatures.setdefault((block[state], _merged(rows[state], block)), len(signatures))
+    while blocks < count:
+        signatures: dict[tuple[int, frozenset[tuple[int, int]]], int] = {}
+        block = [
+            signatures.setdefault((block[state], _by_block(rows[state], block)), len(signatures))
             for state in range(count)
         ]
-        block = refined
         if len(signatures) == blocks:
             break
         blocks = len(signatures)
@@ -135,6 +138,32 @@ def _minimal(rows: list[Row], accepting: int) -> Language:
     if found is None:
         found = _interned[key] = Language(key[0], mask)
     return found
+
+
+def _distances(rows: list[Row], accepting: int) -> list[int]:
+    """Return of each state how many letters lead at least from it to an accepting one; -1 if none do."""
+    before: list[list[int]] = [[] for _ in rows]
+    for state, row in enumerate(rows):
+        for _, target in row:
+            before[target].append(state)
+    queue = [state for state in range(len(rows)) if accepting >> state & 1]
+    distances = [-1] * len(rows)
+    for state in queue:
+        distances[state] = 0
+    for state in queue:
+        for other in before[state]:
+            if distances[other] < 0:
+                distances[other] = distances[state] + 1
+                queue.append(other)
+    return distances
+
+
+def _by_block(row: Row, block: list[int]) -> frozenset[tuple[int, int]]:
+    """Return the moves by block, in no order."""
+    masks: dict[int, int] = {}
+    for mask, target in row:
+        masks[block[target]] = masks.get(block[target], 0) | mask
+    return frozenset(masks.items())
 
 
 def _merged(row: Row, block: list[int]) -> Row:
