@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -177,6 +177,66 @@ def write_bundle(
         shutil.rmtree(new, ignore_errors=True)
         raise
     _flush(out.parent)
+
+
+def renew_bundle(out: Path, manifest: Manifest, changed: Mapping[str, bytes]) -> None:
+    """Put a bundle in the place of one that is known to be whole, with other bytes in some of its (public) files.
+
+    Raises:
+        OSError: something could not be written; `out` is as it was.
+    """
+    new = Path(tempfile.mkdtemp(prefix=_prefix(out), suffix=".new", dir=out.parent))
+    try:
+        names = [entry.path for entry in manifest.files]
+        folders = sorted({str(parent) for parent in {Path(os.path.dirname(name)) for name in names} - {Path()}})  # noqa: PTH120
+        for folder in folders:
+            (new / folder).mkdir(mode=_SECRET_DIRECTORY_MODE, parents=True)
+        old_prefix, new_prefix = f"{out}/", f"{new}/"
+        for name in names:
+            if name not in changed:
+                os.link(old_prefix + name, new_prefix + name, follow_symlinks=False)
+        for name, content in changed.items():
+            _write_file(new / name, content, PUBLIC_MODE)
+        _write_file(new / MANIFEST_NAME, manifest.text().encode(), PUBLIC_MODE)
+        for folder in ("", *folders):
+            (new / folder).chmod(_DIRECTORY_MODE)
+        with ThreadPoolExecutor(_FLUSHERS) as flushers:
+            for _ in flushers.map(_flush, (new / name for name in (*changed, MANIFEST_NAME, *folders, ""))):
+                pass
+        _swap(new, out)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    _flush(out.parent)
+
+
+def stamps_of(out: Path) -> dict[str, list[int]]:
+    """Return of all that lies in a directory what tells whether it was touched: inode, mode, links, size and times.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    stamps: dict[str, list[int]] = {}
+    todo = [""]
+    while todo:
+        folder = todo.pop()
+        with os.scandir(os.path.join(out, folder)) as found:  # noqa: PTH118 - thousands of files
+            for one in found:
+                about = one.stat(follow_symlinks=False)
+                name = f"{folder}{one.name}"
+                if stat.S_ISDIR(about.st_mode):
+                    stamps[name] = [about.st_mode]
+                    todo.append(f"{name}/")
+                else:
+                    stamps[name] = [
+                        about.st_ino,
+                        about.st_mode,
+                        about.st_nlink,
+                        about.st_size,
+                        about.st_mtime_ns,
+                        about.st_ctime_ns,
+                    ]
+    return stamps
 
 
 def _prefix(out: Path) -> str:

@@ -13,7 +13,7 @@ from meshc_lang.codes.targets import BUNDLE_DAMAGED
 from meshc_lang.diagnostic import Diagnostic
 
 RECORD_NAME = "program.json"
-"""The record's path inside the bundle: the mesh's canonical text, of which the manifest has the digest as `program`."""
+"""The record's path in the bundle: the text of the mesh (`dump.record_text`), whose digest the manifest has."""
 
 
 def read_recorded(directory: Path) -> tuple[Mesh | None, tuple[Diagnostic, ...]]:

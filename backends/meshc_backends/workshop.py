@@ -35,11 +35,14 @@ _UNKNOWN = "-" * 64
 class Workshop:
     """Makes what the targets of one build say of each workload of its mesh.
 
-    `cache` keeps what was made, `processes` is how many work at once.
+    `cache` keeps what was made, `processes` is how many work at once. With `only` nothing is made of other workloads.
     """
 
-    def __init__(self, cache: ArtifactCache | None = None, processes: int = 1) -> None:
+    def __init__(
+        self, cache: ArtifactCache | None = None, processes: int = 1, only: frozenset[str] | None = None
+    ) -> None:
         self._cache = cache
+        self._only = only
         self._processes = processes
         self._fingerprints = Fingerprints()
         self._known: dict[str, str] = {}
@@ -88,6 +91,8 @@ class Workshop:
             return known.get(workload.name, _UNKNOWN).encode() + emission.artifacts[0].content
 
         workloads = index.mesh.workloads
+        if self._only is not None:
+            workloads = tuple(workload for workload in workloads if workload.name in self._only)
         if self._processes < 2:
             return tuple(one(workload) for workload in workloads)
         # What comes with a finding or a reservation is made again here: few files do, and only bytes come from workers.

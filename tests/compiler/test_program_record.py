@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from meshc_compiler.ir.dump import canonical_text
+from meshc_compiler.ir.dump import canonical_text, record_text
 from meshc_compiler.ir.mesh import Mesh
 from meshc_compiler.ir.record import UnreadableRecordError, read_record
 from meshc_compiler.loader import DiskReader
@@ -34,6 +34,7 @@ def test_every_program_of_the_corpus_is_read_back(case: Path) -> None:
         read = read_record(canonical_text(mesh))
         assert read == without_promises(mesh)
         assert canonical_text(read) == canonical_text(without_promises(mesh))
+        assert read_record(record_text(mesh)) == read
 
 
 @examples(25)

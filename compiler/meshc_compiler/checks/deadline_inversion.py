@@ -26,7 +26,7 @@ def check_deadline_inversions(subject: CheckSubject) -> Iterator[Diagnostic]:
         return
     told: set[tuple[Span, Span]] = set()
     waits = _Waits(graph)
-    for name in sorted(subject.index.workloads):
+    for name in sorted(subject.focus & subject.index.workloads.keys()):
         suspects = _suspects(graph, subject, name, waits)
         outer = _most_patient(graph, subject, name) if suspects else None
         if outer is None:

@@ -60,11 +60,15 @@ class PortDoubts:
 
 
 class CheckSubject:
-    """A lowered program under examination; what several checks need is made once."""
+    """A lowered program under examination; what several checks need is made once.
 
-    def __init__(self, lowered: LoweredProgram, index: MeshIndex) -> None:
+    `focus` are the workloads that matter, where the program is only the part of one that tells all about them.
+    """
+
+    def __init__(self, lowered: LoweredProgram, index: MeshIndex, focus: frozenset[str] | None = None) -> None:
         self.lowered = lowered
         self.index = index
+        self.focus = frozenset(index.workloads) if focus is None else focus
         self._spaces: dict[tuple[str, int], CalleeSpace | None] = {}
         self._routed_spaces: dict[tuple[str, int], CalleeSpace | None] = {}
         self._pool: dict[tuple[object, ...], RequestSpace | None] = {}

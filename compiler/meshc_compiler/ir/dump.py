@@ -56,6 +56,9 @@ _UNIONS = frozenset(
 """The members of closed unions: their kind must be said."""
 
 
+_LINE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
+
+
 def dump_mesh(mesh: Mesh, *, spans: bool = False) -> str:
     """Return the mesh as indented JSON with a line end: equal meshes, equal text.
 
@@ -74,9 +77,24 @@ def digest_of(part: object) -> str:
     return hashlib.sha256(canonical_text(part).encode()).hexdigest()
 
 
+def record_text(mesh: Mesh) -> str:
+    """Return the mesh as JSON of which each line is a whole part: a rule, a service, a route. Equal meshes, equal text.
+
+    So what one edit changes can be put in the place of what was there (`record_lines`). `ir.record` reads it.
+    """
+    lines = []
+    for name, held in _record(mesh, False).items():
+        if isinstance(held, list):
+            parts = ",\n".join([_LINE.encode(one) for one in held])
+            lines.append(f'"{name}":[\n{parts}\n]')
+        else:
+            lines.append(f'"{name}":{_LINE.encode(held)}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
 def canonical_text(part: object) -> str:
     """Return a part of the IR as one line of ASCII: what digests are made of. `ir.record` reads a mesh back from it."""
-    return json.dumps(_value(part, False), separators=(",", ":"), ensure_ascii=True)
+    return _LINE.encode(_value(part, False))
 
 
 def _value(value: Any, spans: bool) -> Any:

@@ -57,14 +57,16 @@ class Mesh:
 class MeshIndex:
     """Look-ups in a mesh, each built once: by name, by callee, by caller. Costs grow with the mesh, not its square."""
 
-    def __init__(self, mesh: Mesh) -> None:
+    def __init__(self, mesh: Mesh, namespaces: tuple[str, ...] | None = None) -> None:
+        """`namespaces` are those of the whole mesh, where this is only a part of one."""
         self.mesh = mesh
         self.workloads = {workload.name: workload for workload in mesh.workloads}
         self.workloads_by_id = {workload.spiffe_id: workload for workload in mesh.workloads}
         self.services = {service.name: service for service in mesh.services}
         self.externals = {external.name: external for external in mesh.externals}
         self.routes = {(route.service, route.port): route for route in mesh.routes}
-        self.namespaces = tuple(sorted({service.namespace for service in mesh.services}))
+        own = tuple(sorted({service.namespace for service in mesh.services}))
+        self.namespaces = own if namespaces is None else namespaces
         self._service_settings = dict(mesh.service_settings)
         self._edge_settings = {(caller, callee): settings for caller, callee, settings in mesh.edge_settings}
         self._port_settings = {

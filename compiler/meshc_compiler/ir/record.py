@@ -1,4 +1,4 @@
-"""A mesh read back from its canonical text: what `dump.canonical_text` writes, but for asserts and tests."""
+"""A mesh read back from its text, as `dump.record_text` or `canonical_text` writes it, but for asserts and tests."""
 
 from __future__ import annotations
 
