@@ -97,7 +97,8 @@ def as_commands(sizes: tuple[int, ...]) -> None:
             measured = [run(folder, *build, "--no-cache"), run(folder, *build), run(folder, *build)]
             (folder / "bench.mesh").write_text(text + f"allow s1 -> s{size - 1} : GET /one-more-line\n")
             measured.append(run(folder, *build))
-            (folder / "bench.mesh").write_text(text + "service more { port: 1/http }\nallow s1 -> more : GET /x\n")
+            more = "service more { port: 1/http, namespace: n1 }\nallow s1 -> more : GET /x\n"
+            (folder / "bench.mesh").write_text(text + more)
             measured.append(run(folder, *build))
             peak = max(mebibytes for _, _, mebibytes in measured)
             rows.append(
