@@ -13,7 +13,8 @@ class AccessRecord:
     """What is told of one request.
 
     `reason` says why the proxy itself answered; it reaches callers only where the proxy was started to tell them.
-    `logged` is what the program says about a line for it: on, off or errors.
+    `logged` is what the program says about a line for it: on, off or errors; `measured` whether it is counted, and
+    `sampling` the share (in millionths) of its like that begin a trace.
     """
 
     direction: str
@@ -33,6 +34,9 @@ class AccessRecord:
     response_bytes: int = 0
     reason: str = ""
     logged: str = "on"
+    measured: bool = True
+    sampling: int = 0
+    trace_id: str = ""
 
 
 @lru_cache(maxsize=2)
@@ -47,12 +51,13 @@ def format_record(record: AccessRecord, ended: float, duration: float) -> bytes:
     original = ""
     if record.original_path and record.original_path != record.path:
         original = f'"original_path":{quote(record.original_path)},'
+    trace = f'"trace_id":"{record.trace_id}",' if record.trace_id else ""
     return (
         f'{{"time":"{stamp}","direction":"{record.direction}","caller":{quote(record.caller)},'
         f'"callee":{quote(record.service)},"port":{record.port},"method":{quote(record.method)},'
         f'"path":{quote(record.path)},{original}"status":{record.status},"rule":{quote(record.rule)},'
         f'"route":{quote(record.route)},"cluster":{quote(record.cluster)},"upstream":{quote(record.upstream)},'
-        f'"attempts":{record.attempts},"duration_ms":{duration * 1000:.3f},'
+        f'{trace}"attempts":{record.attempts},"duration_ms":{duration * 1000:.3f},'
         f'"request_bytes":{record.request_bytes},"response_bytes":{record.response_bytes},'
         f'"reason":{quote(record.reason)}}}\n'
     ).encode("ascii")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Protocol
 
 from meshc_runtime.access_log import AccessRecord
@@ -14,6 +15,7 @@ from meshc_runtime.metrics import ProxyMetrics
 from meshc_runtime.refusal import refusal_reason, refusal_response
 from meshc_runtime.snapshot import ConnectionGuards
 from meshc_runtime.stream import Stream
+from meshc_runtime.tracer import Trace, Tracer
 from meshc_runtime.upstream import UpstreamCluster
 
 _MALFORMED = frozenset({400, 405, 408, 417, 426, 431, 505})
@@ -83,6 +85,7 @@ class ClientRegistry(Protocol):
     draining: bool
     tells_why: bool
     """Whether callers are told why they are refused."""
+    tracer: Tracer | None
 
     def random(self) -> float:
         """A number in [0, 1)."""
@@ -100,7 +103,7 @@ class ClientRegistry(Protocol):
 class Call:
     """The account of one request: its record, its exchange while one runs, and its end."""
 
-    __slots__ = ("_began", "_registry", "_side", "exchange", "grpc", "record")
+    __slots__ = ("_began", "_registry", "_side", "_trace", "exchange", "grpc", "record")
 
     def __init__(self, registry: ClientRegistry, side: Side, head: RequestHead | None) -> None:
         self.record = side.new_record()
@@ -108,6 +111,7 @@ class Call:
         self.grpc = head is not None and head.grpc
         self._registry = registry
         self._side = side
+        self._trace: Trace | None = None
         self._began = time.monotonic()
         if head is not None:
             self.record.method = head.method
@@ -119,14 +123,30 @@ class Call:
         Raises:
             RefusedRequestError: it is answered by the proxy itself.
         """
-        admitted, cluster = self._side.judge(head, self.record)
-        registry = self._registry
-        self.exchange = Exchange(client, cluster, admitted, self.record, registry.metrics, registry.random)
+        registry, tracer = self._registry, self._registry.tracer
+        if tracer is None:
+            admitted, cluster = self._side.judge(head, self.record)
+        else:
+            admitted, cluster = self._judge_traced(tracer, head)
+        self.exchange = Exchange(
+            client, cluster, admitted, self.record, registry.metrics.of(self.record), registry.random
+        )
         return self.exchange
+
+    def _judge_traced(self, tracer: Tracer, head: RequestHead) -> tuple[Admitted, UpstreamCluster]:
+        """Judge the request; refused or not, it is part of its trace."""
+        try:
+            admitted, cluster = self._side.judge(head, self.record)
+        finally:
+            self._trace = trace = tracer.begin(head, self.record)
+        if trace is not None:
+            request = replace(admitted.request, fields=tracer.send_on(trace, admitted.request.fields))
+            admitted = replace(admitted, request=request)
+        return admitted, cluster
 
     def refusal(self, refusal: RefusedRequestError, *, to_head: bool) -> tuple[ResponseHead, bytes]:
         """The response to a request that the proxy answers itself, which is counted."""
-        record, metrics = self.record, self._registry.metrics
+        record, metrics = self.record, self._registry.metrics.of(self.record)
         text = refusal_reason(refusal.text, refusal.reason, record.rule) if self._registry.tells_why else refusal.text
         head, text = refusal_response(refusal.status, text, grpc=self.grpc, late=isinstance(refusal, DeadlineError))
         record.status = head.status
@@ -149,11 +169,13 @@ class Call:
     def finish(self, reason: str = "") -> None:
         """Count the request and write its line, with a reason unless it has one."""
         self.end_exchange()
-        record, metrics = self.record, self._registry.metrics
+        record, tracer = self.record, self._registry.tracer
         if reason and not record.reason:
             record.reason = reason
         duration = time.monotonic() - self._began
-        metrics.requests.count(record, duration)
+        self._registry.metrics.of(record).requests.count(record, duration)
+        if tracer is not None and self._trace is not None:
+            tracer.end(self._trace, record)
         self._registry.log(record, time.time(), duration)
 
 

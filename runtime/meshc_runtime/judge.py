@@ -127,6 +127,9 @@ def judge_outbound(
     if isinstance(found, OutboundPolicy):
         record.service = found.service.name
         record.port = found.service.port
+        record.measured = found.service.metrics
+        record.logged = found.service.routes[-1].access_log
+        record.sampling = found.service.routes[-1].trace_sampling
     protocol: Protocol = found.service.protocol if isinstance(found, OutboundPolicy) else "http"
     path = _understand(head, record, protocol, underscores=policy.sends_underscores)
     if isinstance(found, UnknownHost):
@@ -151,6 +154,8 @@ def judge_outbound(
     if route is None:
         raise RefusedRequestError(503, "no route")
     record.route = route.id
+    record.logged = route.logged
+    record.sampling = route.sampling
     record.cluster = route.split.choose(random)
     deadline = grpc_timeout(head.fields) if service.protocol == "grpc" else None
     retry = route.retry

@@ -47,6 +47,8 @@ class RoutePolicy:
     timeout: float | None
     retry: RetryPolicy | None
     hash_key: HashKey | None
+    logged: str
+    sampling: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +142,8 @@ def _compile_route(route: Route) -> RoutePolicy:
         timeout=None if route.timeout_ms is None else route.timeout_ms / 1000,
         retry=None if route.retry is None else RetryPolicy(route.retry),
         hash_key=route.hash_key,
+        logged=route.access_log,
+        sampling=route.trace_sampling,
     )
 
 

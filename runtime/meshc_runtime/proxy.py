@@ -34,6 +34,7 @@ from meshc_runtime.snapshot import (
     Snapshot,
     TlsTransport,
 )
+from meshc_runtime.span_export import SpanExporter
 from meshc_runtime.stream import Stream
 from meshc_runtime.tls import (
     IdentityError,
@@ -44,12 +45,14 @@ from meshc_runtime.tls import (
     verify_dns_name,
 )
 from meshc_runtime.tls_layer import TlsLayer
+from meshc_runtime.tracer import Tracer
 from meshc_runtime.upstream import UpstreamCluster
 
 _SWEEP_SECONDS = 0.25
 _LOG_FLUSH_SECONDS = 0.1
 _ACCEPTS_PER_EVENT = 64
 _MAX_PAGES = 256
+_LAST_SPANS_SECONDS = 1.0
 _SPOKEN: dict[Protocol, Literal["http/1.1", "h2", "bytes"]] = {
     "http": "http/1.1",
     "http2": "h2",
@@ -181,8 +184,10 @@ class Proxy:
         self._listeners: dict[str, _Listener] = {}
         self._client_listeners = [INBOUND, OUTBOUND]
         self._log: LogWriter | None = None
+        self.tracer: Tracer | None = None
         try:
             self._enforced = self._enforce(snapshot)
+            self.tracer = self._tracer(snapshot)
             self._open_listeners(snapshot)
             self._log = LogWriter(snapshot.access_log)
         except OSError as error:
@@ -243,7 +248,7 @@ class Proxy:
         self.metrics.open_connections.add((connection.side.direction,), -1)
         if self.draining:
             if not self._connections:
-                self.loop.stop()
+                self._stop_loop()
         else:
             self._accept_clients(True)
 
@@ -326,6 +331,27 @@ class Proxy:
             random=self.random,
         )
 
+    def _tracer(self, snapshot: Snapshot) -> Tracer | None:
+        tracing = snapshot.tracing
+        if tracing is None:
+            return None
+        exporter: SpanExporter | None = None
+        collector = tracing.collector
+        if collector is not None:
+            cluster = Cluster(
+                name="collector", endpoints=(collector,), transport=PlainTransport(), speaks=tracing.speaks
+            )
+            host = f"[{collector.host}]" if ":" in collector.host else collector.host
+            workload = snapshot.workload
+            exporter = SpanExporter(
+                self.loop,
+                self._cluster(cluster, self._enforced.tls),
+                f"{host}:{collector.port}",
+                (("service.name", workload.name), ("meshc.workload.identity", workload.spiffe_id)),
+                self.metrics.spans,
+            )
+        return Tracer(tracing.propagation, exporter, self.random)
+
     def _verifier(self, wanted: str) -> Callable[[ssl.SSLObject], None]:
         def verify(session: ssl.SSLObject) -> None:
             found = self._identities.read(session).spiffe_id
@@ -382,6 +408,8 @@ class Proxy:
         idle = self.guards.pool_idle_timeout_ms / 1000
         for cluster in (*self._enforced.clusters.values(), *self._enforced.apps.values()):
             cluster.close_idle(now, idle)
+        if self.tracer is not None and self.tracer.exporter is not None:
+            self.tracer.exporter.cluster.close_idle(now, idle)
         if self.draining:
             self._close_idle_clients()
         else:
@@ -402,9 +430,18 @@ class Proxy:
                 self._listeners[name].close()
         self._close_idle_clients()
         if self._connections:
-            self.loop.call_later(self._drain_seconds, self.loop.stop)
+            self.loop.call_later(self._drain_seconds, self._stop_loop)
         else:
+            self._stop_loop()
+
+    def _stop_loop(self) -> None:
+        """Stop, once the collector has the last spans or does not take them in time."""
+        exporter = None if self.tracer is None else self.tracer.exporter
+        if exporter is None or not exporter.pending:
             self.loop.stop()
+            return
+        exporter.finish(self.loop.stop)
+        self.loop.call_later(_LAST_SPANS_SECONDS, self.loop.stop)
 
     def _close_idle_clients(self) -> None:
         for connection in list(self._connections):
@@ -421,6 +458,8 @@ class Proxy:
         if enforced is not None:
             for cluster in (*enforced.clusters.values(), *enforced.apps.values()):
                 cluster.close_all()
+        if self.tracer is not None and self.tracer.exporter is not None:
+            self.tracer.exporter.cluster.close_all()
         self._resolver.stop()
         if self._log is not None:
             self._log.close()

@@ -70,8 +70,12 @@ class InboundSide:
         """A record of a request of this peer."""
         record = AccessRecord(direction=INBOUND, caller=self._caller)
         if self._port is not None:
-            record.service = self._port.port.service
-            record.port = self._port.port.number
+            port = self._port.port
+            record.service = port.service
+            record.port = port.number
+            record.logged = port.access_log
+            record.measured = port.metrics
+            record.sampling = port.trace_sampling
         return record
 
     def admit(self, record: AccessRecord) -> UpstreamCluster:
@@ -160,6 +164,8 @@ class ConnectionSide:
         record = AccessRecord(direction=OUTBOUND, caller=self._caller)
         record.service = self._connection.service
         record.port = self._connection.port
+        record.logged = self._connection.access_log
+        record.measured = self._connection.metrics
         return record
 
     def admit(self, record: AccessRecord) -> UpstreamCluster:

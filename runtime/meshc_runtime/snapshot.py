@@ -115,9 +115,15 @@ class RateLimit(Part):
     per_header: HeaderName | None = None
 
 
+LogChoice = Literal["on", "off", "errors"]
+Millionths = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
 class InboundPort(Part):
     """One port of this workload's service: the SNI that selects it, the app behind it, who may call what.
 
+    `access_log` says which requests get a line (errors: refused, answered with 5xx, or not at all), `metrics` whether
+    they are counted, `trace_sampling` the share (in millionths) of those without a trace that begin one.
     `connection_idle_ms` is when a connection that shows no requests (`tcp`, `tls`) and carries nothing is closed; null
     is an hour.
     """
@@ -130,6 +136,9 @@ class InboundPort(Part):
     rules: tuple[AuthorizationRule, ...] = ()
     limits: tuple[RateLimit, ...] = ()
     connection_idle_ms: Milliseconds | None = None
+    access_log: LogChoice = "on"
+    metrics: bool = True
+    trace_sampling: Millionths = 0
 
     @model_validator(mode="after")
     def _rule_ids_are_unique(self) -> InboundPort:
@@ -176,7 +185,8 @@ class Destination(Part):
 class Route(Part):
     """What happens to the requests that match: first match wins. Nulls in the match mean any.
 
-    `timeout_ms` is the total from the end of the request, retries included; null means none.
+    `timeout_ms` is the total from the end of the request, retries included; null means none. `access_log` and
+    `trace_sampling` are as of an inbound port.
     """
 
     id: Name
@@ -187,6 +197,8 @@ class Route(Part):
     timeout_ms: Milliseconds | None = None
     retry: Retry | None = None
     hash_key: HashKey | None = None
+    access_log: LogChoice = "on"
+    trace_sampling: Millionths = 0
 
     @model_validator(mode="after")
     def _some_destination_has_weight(self) -> Route:
@@ -200,7 +212,7 @@ class OutboundService(Part):
 
     Every host answers as `host:port`; where `default` is true it also answers without a port.
     `rules` is null for a service of the mesh, whose own proxy decides; for a service outside the mesh
-    they are decided here, and no rules at all refuse every request.
+    they are decided here, and no rules at all refuse every request. `metrics` says whether requests are counted.
     """
 
     name: Name
@@ -210,6 +222,7 @@ class OutboundService(Part):
     protocol: Protocol
     rules: tuple[AuthorizationRule, ...] | None = None
     routes: Annotated[tuple[Route, ...], Field(min_length=1)]
+    metrics: bool = True
 
     @model_validator(mode="after")
     def _last_route_matches_everything(self) -> OutboundService:
@@ -233,6 +246,8 @@ class OutboundConnection(Part):
     cluster: Name
     idle_timeout_ms: Milliseconds = 3_600_000
     hash_key: HashKey | None = None
+    access_log: LogChoice = "on"
+    metrics: bool = True
 
 
 class MeshHosts(Part):
@@ -244,6 +259,18 @@ class MeshHosts(Part):
 
     suffixes: tuple[str, ...] = (".svc", ".svc.cluster.local")
     namespaces: tuple[Name, ...] = ()
+
+
+class Tracing(Part):
+    """How traces go on, and where spans are sent.
+
+    `propagation` are the headers that are read and written (W3C Trace Context, B3). `collector` takes OTLP, over gRPC
+    where `speaks` is h2, else over HTTP in protobuf; null: spans are told to nobody.
+    """
+
+    propagation: Annotated[tuple[Literal["b3", "w3c"], ...], Field(min_length=1)] = ("w3c",)
+    collector: Address | None = None
+    speaks: Literal["http/1.1", "h2"] = "h2"
 
 
 class ConnectionGuards(Part):
@@ -270,6 +297,7 @@ class Snapshot(Part):
     clusters: tuple[Cluster, ...] = ()
     mesh_hosts: MeshHosts = MeshHosts()
     access_log: Annotated[str, Field(min_length=1)] = "-"
+    tracing: Tracing | None = None
     guards: ConnectionGuards = ConnectionGuards()
 
     @model_validator(mode="after")

@@ -41,7 +41,7 @@ class TcpRelay:
             cluster = self.side.admit(self._record)
         except DeniedError as denied:
             record = self._record
-            self._registry.metrics.denied.add((record.direction, record.service, record.rule))
+            self._registry.metrics.of(record).denied.add((record.direction, record.service, record.rule))
             self._end(denied.reason)
             return
         self._record.attempts = 1
@@ -141,7 +141,7 @@ class TcpRelay:
     def service_failed(self, failure: TryFailure, reason: str) -> None:
         """The service cannot be reached, or is gone."""
         self._service = None
-        self._registry.metrics.upstream_failures.add((self._record.cluster, failure.value))
+        self._registry.metrics.of(self._record).upstream_failures.add((self._record.cluster, failure.value))
         self._end(f"{failure.value}: {reason}")
 
     def _finish_if_done(self) -> None:
@@ -162,7 +162,7 @@ class TcpRelay:
         outcome = "failed" if reason and not record.request_bytes + record.response_bytes else "carried"
         if record.attempts == 0:
             outcome = "denied"
-        registry.metrics.tcp_connections.add((record.direction, record.service, record.rule, outcome))
+        registry.metrics.of(record).tcp_connections.add((record.direction, record.service, record.rule, outcome))
         registry.log(record, time.time(), time.monotonic() - self._began)
         client.close()
         registry.closed(self)

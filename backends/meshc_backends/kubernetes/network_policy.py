@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from meshc_backends.kubernetes.connection import Connections
 from meshc_backends.kubernetes.manifest import Manifest
-from meshc_backends.kubernetes.outside import blocks
+from meshc_backends.kubernetes.outside import blocks, blocks_of, literal_address
 from meshc_backends.placement import Placement
 from meshc_backends.yaml_text import YamlValue
 from meshc_compiler.ir.mesh import INGRESS, MeshIndex
@@ -24,6 +24,8 @@ def network_policies(index: MeshIndex, placement: Placement, connections: Connec
     Probes need no rule: Kubernetes always lets a pod's own node through. Metrics (15090) stay closed, since the
     program does not say who scrapes them: policies add up, so a cluster's own policy can let Prometheus in.
     """
+    stated = index.mesh.mesh_settings.effective().trace_endpoint
+    collector = None if stated is None else _collector(stated.value)
     for workload in index.mesh.workloads:
         yield Manifest(
             api_version="networking.k8s.io/v1",
@@ -36,7 +38,7 @@ def network_policies(index: MeshIndex, placement: Placement, connections: Connec
                     "podSelector": {"matchLabels": dict(workload.selector)},
                     "policyTypes": ["Ingress", "Egress"],
                     "ingress": list(_ingress(workload, placement, connections)),
-                    "egress": list(_egress(workload, placement, connections)),
+                    "egress": list(_egress(workload, placement, connections, collector)),
                 },
             },
             about=f"workload `{workload.name}`",
@@ -54,7 +56,15 @@ def _ingress(workload: Workload, placement: Placement, connections: Connections)
         yield {"from": _peers(callers), "ports": [_tcp(listeners.inbound.port)]}
 
 
-def _egress(workload: Workload, placement: Placement, connections: Connections) -> Iterator[Rule]:
+def _collector(endpoint: str) -> tuple[str, int]:
+    """Return the host and the port of the collector, to which each sidecar sends spans."""
+    host, _, port = endpoint.rpartition(":")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _egress(
+    workload: Workload, placement: Placement, connections: Connections, collector: tuple[str, int] | None
+) -> Iterator[Rule]:
     callees = connections.callees.get(workload.name, ())
     externals = connections.externals.get(workload.name, ())
     by_port: dict[int, list[Workload]] = {}
@@ -62,7 +72,7 @@ def _egress(workload: Workload, placement: Placement, connections: Connections) 
         by_port.setdefault(placement.listeners(callee).inbound.port, []).append(callee)
     for port, workloads in sorted(by_port.items()):
         yield {"to": _peers(workloads), "ports": [_tcp(port)]}
-    if callees or externals:
+    if callees or externals or (collector is not None and literal_address(collector[0]) is None):
         # Only who calls somebody looks up names: DNS is also a way out for data.
         dns: Rule = {
             "namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: "kube-system"}},
@@ -73,6 +83,8 @@ def _egress(workload: Workload, placement: Placement, connections: Connections) 
     for external in externals:
         found = outside.setdefault(external.port.number, {})
         found.update((str(block), block) for block in blocks(external))
+    if collector is not None:
+        outside.setdefault(collector[1], {}).update((str(block), block) for block in blocks_of(collector[0]))
     for port, found in sorted(outside.items()):
         yield {"to": [{"ipBlock": block} for _, block in sorted(found.items())], "ports": [_tcp(port)]}
 

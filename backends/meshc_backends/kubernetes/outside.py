@@ -29,12 +29,17 @@ def blocks(external: External) -> Iterator[dict[str, YamlValue]]:
     anywhere but in private networks, or, if public DNS cannot have the name, anywhere but at a node's own services.
     """
     for host in external.hosts:
-        if address := literal_address(host):
-            yield {"cidr": f"{address}/{address.max_prefixlen}"}
-            continue
-        private = "." not in host or host.lower().endswith(_PRIVATE_SUFFIXES)
-        for anywhere, never, own in zip(_FAMILIES, _NEVER, _PRIVATE, strict=True):
-            yield {"cidr": anywhere, "except": sorted(never if private else (*never, *own))}
+        yield from blocks_of(host)
+
+
+def blocks_of(host: str) -> Iterator[dict[str, YamlValue]]:
+    """Yield the `ipBlock`s in which a host may be."""
+    if address := literal_address(host):
+        yield {"cidr": f"{address}/{address.max_prefixlen}"}
+        return
+    private = "." not in host or host.lower().endswith(_PRIVATE_SUFFIXES)
+    for anywhere, never, own in zip(_FAMILIES, _NEVER, _PRIVATE, strict=True):
+        yield {"cidr": anywhere, "except": sorted(never if private else (*never, *own))}
 
 
 def literal_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -13,6 +13,7 @@ from meshc_backends.outbound_address import address_findings
 from meshc_backends.placement import Placement
 from meshc_backends.sidecar.inbound import address, inbound_ports
 from meshc_backends.sidecar.outbound import outbound_services, settings_problems
+from meshc_backends.sidecar.telemetry import tracing
 from meshc_compiler.ir.feature import Feature
 from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.setting import Settings
@@ -46,6 +47,9 @@ class SidecarBackend:
             Feature.RANDOM,
             Feature.PEAK_EWMA,
             Feature.RING_HASH,
+            Feature.TRACING,
+            Feature.ACCESS_LOG,
+            Feature.METRICS_OFF,
             Feature.SPLIT,
             Feature.TLS_SERVER_NAME,
             Feature.TLS_CA,
@@ -113,6 +117,7 @@ def _snapshot(slice_: WorkloadSlice, placement: Placement) -> out.Snapshot:
         outbound=services,
         connections=connections,
         clusters=clusters,
+        tracing=tracing(slice_),
         mesh_hosts=out.MeshHosts(namespaces=slice_.namespaces),
     )
 

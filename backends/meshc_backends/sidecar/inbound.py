@@ -10,6 +10,7 @@ from meshc_backends.carried import NotCarriedError
 from meshc_backends.placement import Address, Placement, server_name
 from meshc_backends.sidecar.cluster_terms import connection_idle_ms
 from meshc_backends.sidecar.request_match import match_fields
+from meshc_backends.sidecar.telemetry import is_measured, log_choice, sampling
 from meshc_compiler.ir.caller import AnyCaller, Callers, PlaintextCaller, TheseCallers
 from meshc_compiler.ir.policy import Limit, Rule
 from meshc_compiler.ir.slice import InboundPort, WorkloadSlice
@@ -81,6 +82,9 @@ def _port(slice_: WorkloadSlice, port: InboundPort, placement: Placement) -> out
         if port.port.protocol.is_http
         else max(connection_idle_ms(None), connection_idle_ms(port.longest_idle_ns)),
         limits=tuple(_limit(own_id, limit) for own_id, limit in with_own_ids(port.limits)),
+        access_log=log_choice(port.settings),
+        metrics=is_measured(port.settings),
+        trace_sampling=sampling(port.settings),
     )
 
 

@@ -8,6 +8,7 @@ from meshc_backends.placement import Placement, host_names, server_name
 from meshc_backends.sidecar.cluster_terms import ClusterTerms, cluster_terms, connection_idle_ms, hash_key
 from meshc_backends.sidecar.inbound import address, authorization_rules, stable_id
 from meshc_backends.sidecar.request_match import match_fields
+from meshc_backends.sidecar.telemetry import is_measured, log_choice, sampling
 from meshc_compiler.ir.match import RequestMatch
 from meshc_compiler.ir.route import Destination
 from meshc_compiler.ir.setting import Settings
@@ -47,6 +48,8 @@ def outbound_services(
                         cluster=cluster.name,
                         idle_timeout_ms=connection_idle_ms(idle.value if idle else None),
                         hash_key=hash_key(settings),
+                        access_log=log_choice(service.rules[-1].settings),
+                        metrics=is_measured(service.rules[-1].settings),
                     )
                 )
             continue
@@ -98,6 +101,7 @@ def _service(service: OutboundService) -> out.OutboundService:
         default=bool(bare),
         protocol=service.port.protocol.value,
         routes=_routes(service),
+        metrics=is_measured(service.rules[-1].settings),
     )
 
 
@@ -122,6 +126,8 @@ def _route(route_id: str, service: OutboundService, rule: OutboundRule) -> out.R
         timeout_ms=_timeout(rule.settings),
         retry=_retry(rule.settings),
         hash_key=hash_key(rule.settings),
+        access_log=log_choice(rule.settings),
+        trace_sampling=sampling(rule.settings),
     )
 
 
@@ -182,8 +188,11 @@ def _external(external: OutboundExternal, host: str, *, default: bool) -> out.Ou
                 timeout_ms=_timeout(external.settings),
                 retry=_retry(external.settings),
                 hash_key=hash_key(external.settings),
+                access_log=log_choice(external.settings),
+                trace_sampling=sampling(external.settings),
             ),
         ),
+        metrics=is_measured(external.settings),
     )
 
 

@@ -127,7 +127,7 @@ class Settings:
     are not stated, `OUTLIER_EJECT_NS` and its like hold.
 
     Telemetry: `trace_sampling` is the share of calls that begin a trace, in millionths; `trace_propagation` is sorted;
-    `trace_endpoint` is the `host:port` to which spans go by OTLP over gRPC, "" for `off`.
+    `trace_endpoint` is the `host:port` to which spans go by OTLP over gRPC (at port 4318 over HTTP), "" for `off`.
 
     A time or bound of 0 is `off`, stated against a more general scope; it is taken out of the settings that a call has
     in the end (`effective`).

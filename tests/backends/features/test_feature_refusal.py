@@ -130,6 +130,14 @@ CARRIED_TESTS = {
     ("envoy", Feature.RETRY): "tests/agreement/test_settings.py::test_answers_are_tried_again_as_the_conditions_say",
     ("envoy", Feature.SPLIT): "tests/agreement/test_splits.py::test_versions_get_their_shares",
     **{
+        ("sidecar", feature): f"tests/backends/sidecar/test_sidecar_telemetry_live.py::{test}"
+        for feature, test in (
+            (Feature.TRACING, "test_traces_begin_go_on_and_are_told_over_grpc"),
+            (Feature.ACCESS_LOG, "test_the_log_tells_what_the_program_chose"),
+            (Feature.METRICS_OFF, "test_metrics_that_are_off_are_not_there"),
+        )
+    },
+    **{
         ("sidecar", feature): f"tests/backends/sidecar/test_sidecar_externals_live.py::{test}"
         for feature, test in (
             (Feature.CONNECT_TIMEOUT, "test_what_takes_longer_to_connect_to_is_a_connect_failure"),

@@ -80,6 +80,21 @@ def test_a_file_as_it_is_emitted_is_proved_and_what_it_cannot_see_is_named() -> 
     }
 
 
+@pytest.mark.parametrize("address", ["collector:4317", "otel.example.com:4317", "10.1.2.3:4317", "[fd00::1]:443"])
+def test_the_collector_of_traces_can_be_reached_by_every_sidecar_and_nothing_else_can(address: str) -> None:
+    text = PROGRAM + f'defaults mesh {{ telemetry {{ sampling: 1%, otlp: "{address}" }} }}\n'
+    index = index_of(text)
+    documents = documents_of(index)
+    assert validated(index, documents).diagnostics == ()
+    for document in documents:  # as if the program said nothing of it
+        plain = next(one for one in documents_of(index_of(PROGRAM)) if one["metadata"] == document["metadata"])
+        document["spec"] = plain["spec"]
+    found = validated(index, documents).diagnostics
+    assert {one.code for one in found} == {NETWORK_POLICY_CUTS}
+    assert any("connect to the collector of traces" in one.message for one in found)
+    assert validated(index_of(PROGRAM), documents_of(index)).diagnostics != ()
+
+
 def no_ingress(specs: dict[str, Document]) -> None:
     specs["api"]["ingress"] = []
 

@@ -329,6 +329,42 @@ def test_every_change_of_a_member_that_means_something_is_noticed(workload: str)
     assert len(unnoticed) < tried / 4
 
 
+TELLING = (
+    PROGRAM
+    + """
+defaults mesh { telemetry { sampling: 5%, propagation: [w3c, b3], otlp: "collector:4318", access-log: errors } }
+defaults api { telemetry { metrics: off, sampling: 1% } }
+edge jobs -> api { telemetry { access-log: off } }
+"""
+)
+
+
+@pytest.mark.parametrize("workload", ["api", "web", "jobs"])
+def test_every_change_of_what_is_told_of_calls_is_noticed(workload: str) -> None:
+    index = index_of(TELLING)
+    document = snapshot_of(index, workload)
+    assert told(index, workload, json.dumps(document).encode()) == ()
+    for name, value in (("propagation", ["w3c"]), ("speaks", "h2"), ("collector", None)):
+        tracing = {**document["tracing"], name: value}
+        assert told(index, workload, json.dumps({**document, "tracing": tracing}).encode())
+    assert told(index, workload, json.dumps({**document, "tracing": None}).encode())
+    parts = [
+        *document["inbound"],
+        *document["outbound"],
+        *(one for out in document["outbound"] for one in out["routes"]),
+    ]
+    changed = 0
+    for part in parts:
+        for name, other in (("access_log", "on"), ("metrics", None), ("trace_sampling", 77)):
+            if name in part:
+                before, part[name] = part[name], not part[name] if other is None else other
+                (finding,) = told(index, workload, json.dumps(document).encode())
+                assert "telemetry of" in finding.message
+                part[name] = before
+                changed += 1
+    assert changed >= 3
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_changes_of_snapshots_of_generated_programs_are_noticed(seed: int) -> None:
     _, index = generated_program(seed, size=Size.SMALL)

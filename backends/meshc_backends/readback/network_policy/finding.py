@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshc_backends.readback.network_policy.connection import ConnectionSet
+from meshc_backends.readback.network_policy.needed import COLLECTOR
 from meshc_backends.readback.network_policy.witness import allowed_request, any_request
 from meshc_compiler.finding import heading
 from meshc_compiler.ir.caller import includes
@@ -36,6 +37,14 @@ def cut(place: Place, caller: Workload, callee: str, ports: ConnectionSet, where
         place, NETWORK_POLICY_CUTS, message, _allow(place, caller, callee), f"{caller.name} -> {callee}",
         allowed_request(place.index, caller, callee),
     )  # fmt: skip
+
+
+def cut_collector(place: Place, workload: Workload, ports: ConnectionSet, where: str) -> Diagnostic:
+    """Return that spans cannot be sent, which are no requests of the program's."""
+    message = f"`{place.file}` does not let `{workload.name}` connect to {COLLECTOR} ({ports} {where})"
+    stated = place.index.mesh.mesh_settings.trace_endpoint
+    origin = workload.origin if stated is None else stated.origin
+    return _difference(place, NETWORK_POLICY_CUTS, message, origin, f"{workload.name} -> {COLLECTOR}", None)
 
 
 def cut_stranger(place: Place, policy: str, pods: str) -> Diagnostic:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from meshc_backends.placement import Placement
 from meshc_backends.readback.network_policy.address import EVERYWHERE, AddressSet, networks
 from meshc_backends.readback.network_policy.connection import NOTHING, ConnectionSet, connections
 from meshc_compiler.ir.mesh import INGRESS, MeshIndex
-from meshc_compiler.ir.workload import External, Workload
+from meshc_compiler.ir.workload import Workload
 from meshc_lang.record import dataclass
 
 _PRIVATE = networks(["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"])
@@ -35,18 +35,24 @@ _LOCAL_ENDS = (".svc", ".svc.cluster.local", ".local", ".internal", ".home.arpa"
 _HABITUAL_ENDS = (".corp", ".home", ".intranet", ".lan", ".localdomain", ".private")
 """Ends of names that many networks use for themselves, though nothing keeps them apart (RFC 6762 appendix G)."""
 
+COLLECTOR = "the collector of traces"
+"""Who is told spans, in findings; no external has a name with spaces."""
+
 DNS = connections([("TCP", 53, 53), ("UDP", 53, 53)])
 """Looking up names: over UDP, and over TCP where an answer is long (RFC 7766)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outward:
-    """Addresses outside the cluster to which a workload needs one TCP port: these at least, and those at most."""
+    """Addresses outside the cluster to which a workload needs one TCP port: these at least, and those at most.
+
+    `names` are the externals that are there, and `COLLECTOR` where spans are sent to that port.
+    """
 
     port: int
     least: AddressSet
     most: AddressSet
-    externals: tuple[External, ...]
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,19 +73,25 @@ class Needed:
 def needed(index: MeshIndex, placement: Placement, workload: Workload) -> Needed:
     """Return what a workload needs: its share of the allows, and for the gateway its door to the world."""
     callees: dict[str, ConnectionSet] = {}
-    externals: dict[int, list[External]] = {}
+    hosts: dict[int, dict[str, str]] = {}
     for name, _ in index.callees_of(workload.spiffe_id):
         if service := index.services.get(name):
             callee = index.workloads[service.workload]
             callees[callee.name] = tcp(placement.listeners(callee).inbound.port)
         elif external := index.externals.get(name):
-            externals.setdefault(external.port.number, []).append(external)
-    named = any(_address(host) is None for found in externals.values() for one in found for host in one.hosts)
+            for host in external.hosts:
+                hosts.setdefault(external.port.number, {}).setdefault(host, external.name)
+    calls = bool(callees or hosts)
+    if (endpoint := index.mesh.mesh_settings.effective().trace_endpoint) is not None:
+        # The sidecar itself sends spans there, by name or address, whoever its workload calls.
+        host, _, port = endpoint.value.rpartition(":")
+        hosts.setdefault(int(port), {}).setdefault(host.strip("[]"), COLLECTOR)
+    named = any(_address(host) is None for found in hosts.values() for host in found)
     return Needed(
         callees=callees,
-        outward=tuple(_outward(port, found) for port, found in sorted(externals.items())),
+        outward=tuple(_outward(port, found) for port, found in sorted(hosts.items())),
         looks_up=bool(callees) or named,
-        calls=bool(callees or externals),
+        calls=calls or named,
         world=tcp(placement.listeners(workload).outbound.port) if workload.name == INGRESS else NOTHING,
     )
 
@@ -89,10 +101,9 @@ def tcp(port: int) -> ConnectionSet:
     return connections([("TCP", port, port)])
 
 
-def _outward(port: int, externals: Iterable[External]) -> Outward:
+def _outward(port: int, hosts: Mapping[str, str]) -> Outward:
     least, most = AddressSet(), AddressSet()
-    found = tuple(externals)
-    for host in {host for external in found for host in external.hosts}:
+    for host in hosts:
         if (literal := _address(host)) is not None:
             own = networks([str(literal)])
             least, most = least | own, most | own
@@ -102,7 +113,7 @@ def _outward(port: int, externals: Iterable[External]) -> Outward:
             least, most = least | _PUBLIC, most | (EVERYWHERE - _NODE)
         else:
             least, most = least | _PUBLIC, most | (EVERYWHERE - _NODE - _PRIVATE)
-    return Outward(port=port, least=least, most=most, externals=found)
+    return Outward(port=port, least=least, most=most, names=tuple(dict.fromkeys(hosts.values())))
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -16,6 +16,7 @@ from meshc_backends.readback.network_policy.connection import EVERYTHING, NOTHIN
 from meshc_backends.readback.network_policy.finding import (
     Place,
     cut,
+    cut_collector,
     cut_from_world,
     cut_stranger,
     opened,
@@ -24,7 +25,7 @@ from meshc_backends.readback.network_policy.finding import (
     unreadable,
 )
 from meshc_backends.readback.network_policy.manifest import yaml_documents
-from meshc_backends.readback.network_policy.needed import DNS, Needed, needed, tcp
+from meshc_backends.readback.network_policy.needed import COLLECTOR, DNS, Needed, needed, tcp
 from meshc_backends.readback.network_policy.policy import Direction, NetworkPolicy, Outside, Pods, Rule
 from meshc_backends.readback.network_policy.policy_reader import UnreadableError, network_policy
 from meshc_backends.readback.network_policy.reach import ports_of
@@ -211,10 +212,15 @@ class _Proof:
     def _names(self, workload: Workload, wanted: Needed, opened_to: _Open) -> Iterator[Diagnostic]:
         ports = opened_to.to(self._dns)
         if wanted.looks_up and (missing := DNS - ports):
-            callee = next(iter(wanted.callees), None) or wanted.outward[0].externals[0].name
-            yield cut(self._place, workload, callee, missing, "to look up its name")
+            callee = next(iter(wanted.callees), None) or wanted.outward[0].names[0]
+            yield self._cut(workload, callee, missing, "to look up its name")
         if extra := ports - (DNS if wanted.calls else NOTHING):
             yield opened_outward(self._place, workload, "where names are looked up", extra)
+
+    def _cut(self, workload: Workload, callee: str, ports: ConnectionSet, where: str) -> Diagnostic:
+        if callee == COLLECTOR:
+            return cut_collector(self._place, workload, ports, where)
+        return cut(self._place, workload, callee, ports, where)
 
     def _addresses(self, workload: Workload, wanted: Needed, opened_to: _Open) -> Iterator[Diagnostic]:
         known = NOTHING
@@ -226,7 +232,7 @@ class _Proof:
                 if port & ports:
                     found |= addresses
             if missing := (outward.least - found).first():
-                yield cut(self._place, workload, outward.externals[0].name, port, f"of {missing}")
+                yield self._cut(workload, outward.names[0], port, f"of {missing}")
             if extra := (found - outward.most).first():
                 yield opened_outward(self._place, workload, f"the address {extra}", port)
         for addresses, ports in opened_to.addresses:

@@ -11,6 +11,7 @@ from meshc_backends.readback.comparison import Difference, Kind
 from meshc_backends.readback.policy import Policy
 from meshc_backends.readback.proof import Proof, findings, prove
 from meshc_backends.readback.sidecar.reader import GUARDS, Own, read_snapshot
+from meshc_backends.readback.sidecar.telemetry import stated_telemetry
 from meshc_backends.readback.terms import SIDECAR
 from meshc_backends.readback.wording import show
 from meshc_compiler.ir.mesh import MeshIndex
@@ -56,6 +57,15 @@ def differences(
     return findings(proof, slice_, names)
 
 
+def _listened(slice_: WorkloadSlice, placement: Placement) -> frozenset[tuple[str, int]]:
+    """Return the ports of services that the workload reaches by whole connections."""
+    return frozenset(
+        (one.service.name, one.port.number)
+        for one in slice_.services
+        if placement.outbound_tcp(slice_.workload, one.service, one.port) is not None
+    )
+
+
 def _differences(slice_: WorkloadSlice, placement: Placement, said: Own) -> Iterator[Difference]:
     workload = slice_.workload
     where = placement.listeners(workload)
@@ -72,6 +82,11 @@ def _differences(slice_: WorkloadSlice, placement: Placement, said: Own) -> Iter
     compared += [
         (Kind.SETTING, f"the guard {name}", _GUARDS[name], value)
         for name, value in zip(GUARDS, said.guards, strict=True)
+    ]
+    stated = stated_telemetry(slice_, _listened(slice_, placement))
+    compared += [
+        (Kind.SETTING, what, stated.get(what), said.telemetry.get(what))
+        for what in sorted(stated.keys() | said.telemetry.keys())
     ]
     for kind, what, before, after in compared:
         if before != after:

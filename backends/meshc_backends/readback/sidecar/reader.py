@@ -36,6 +36,14 @@ from meshc_backends.readback.policy import (
 )
 from meshc_backends.readback.sidecar.field import document, elements, members, number, required, text, texts
 from meshc_backends.readback.sidecar.request import callers_of, requests_of
+from meshc_backends.readback.sidecar.telemetry import (
+    CONNECTION_FIELDS,
+    INBOUND_FIELDS,
+    OUTBOUND_FIELDS,
+    ROUTE_FIELDS,
+    Telemetry,
+    read_telemetry,
+)
 from meshc_backends.readback.spelling import canonical_paths
 from meshc_backends.readback.unread import UnreadError
 from meshc_lang.record import dataclass
@@ -61,7 +69,7 @@ _WHOLE = Fraction(1)
 _SNAPSHOT = frozenset(
     {
         "version", "workload", "certificates", "listeners", "inbound", "outbound", "clusters", "mesh_hosts",
-        "access_log", "guards", "connections",
+        "access_log", "guards", "connections", "tracing",
     }
 )  # fmt: skip
 _WORKLOAD = frozenset({"name", "spiffe_id", "trust_domain"})
@@ -69,12 +77,21 @@ _CERTIFICATES = frozenset({"cert_chain", "private_key", "trust_bundle"})
 _LISTENERS = ("outbound", "admin", "readiness", "metrics")
 _ADDRESS = frozenset({"host", "port"})
 _MESH_HOSTS = frozenset({"suffixes", "namespaces"})
-_INBOUND = frozenset({"service", "number", "protocol", "server_name", "app", "rules", "limits", "connection_idle_ms"})
+_INBOUND = INBOUND_FIELDS | {
+    "service",
+    "number",
+    "protocol",
+    "server_name",
+    "app",
+    "rules",
+    "limits",
+    "connection_idle_ms",
+}
 _RULE = frozenset({"id", "effect", "callers", "except_callers", "methods", "path", "condition"})
 _LIMIT = frozenset({"id", "callers", "amount", "per_seconds", "burst", "per_header"})
-_OUTBOUND = frozenset({"name", "hosts", "port", "default", "protocol", "rules", "routes"})
-_CONNECTION = frozenset({"service", "port", "listener", "cluster", "idle_timeout_ms", "hash_key"})
-_ROUTE = frozenset({"id", "methods", "path", "condition", "destinations", "timeout_ms", "retry", "hash_key"})
+_OUTBOUND = OUTBOUND_FIELDS | {"name", "hosts", "port", "default", "protocol", "rules", "routes"}
+_CONNECTION = CONNECTION_FIELDS | {"service", "port", "listener", "cluster", "idle_timeout_ms", "hash_key"}
+_ROUTE = ROUTE_FIELDS | {"id", "methods", "path", "condition", "destinations", "timeout_ms", "retry", "hash_key"}
 _DESTINATION = frozenset({"cluster", "weight"})
 _RETRY = frozenset(
     {
@@ -121,6 +138,7 @@ class Own:
     mesh_namespaces: frozenset[str]
     access_log: str
     guards: tuple[int, ...]
+    telemetry: Telemetry
 
 
 def read_snapshot(content: bytes) -> tuple[Policy, Own]:
@@ -166,6 +184,7 @@ class _Snapshot:
             mesh_namespaces=texts(mesh, "namespaces", "mesh_hosts"),
             access_log=text(fields, "access_log", ""),
             guards=self._guards,
+            telemetry=read_telemetry(fields),
         )
         inbound = elements(fields, "inbound", "")
         ports = [self._inbound(value, f"inbound.{at}", only=len(inbound) == 1) for at, value in enumerate(inbound)]
