@@ -8,7 +8,14 @@ from typing import Protocol
 
 from meshc_runtime.access_log import AccessRecord
 from meshc_runtime.exchange import Client, Exchange
-from meshc_runtime.judge import Admitted, DeadlineError, DeniedError, RateLimitedError, RefusedRequestError
+from meshc_runtime.judge import (
+    Admitted,
+    AnsweredError,
+    DeadlineError,
+    DeniedError,
+    RateLimitedError,
+    RefusedRequestError,
+)
 from meshc_runtime.loop import Loop
 from meshc_runtime.message import RequestHead, ResponseHead
 from meshc_runtime.metrics import ProxyMetrics
@@ -147,8 +154,13 @@ class Call:
     def refusal(self, refusal: RefusedRequestError, *, to_head: bool) -> tuple[ResponseHead, bytes]:
         """The response to a request that the proxy answers itself, which is counted."""
         record, metrics = self.record, self._registry.metrics.of(self.record)
-        text = refusal_reason(refusal.text, refusal.reason, record.rule) if self._registry.tells_why else refusal.text
-        head, text = refusal_response(refusal.status, text, grpc=self.grpc, late=isinstance(refusal, DeadlineError))
+        text, location = refusal.text, None
+        if isinstance(refusal, AnsweredError):
+            location = refusal.location
+        elif self._registry.tells_why:
+            text = refusal_reason(text, refusal.reason, record.rule)
+        late = isinstance(refusal, DeadlineError)
+        head, text = refusal_response(refusal.status, text, grpc=self.grpc, late=late, location=location)
         record.status = head.status
         record.reason = refusal.reason
         record.response_bytes = 0 if to_head else len(text)
@@ -181,7 +193,7 @@ class Call:
 
 def malformed(refusal: RefusedRequestError) -> bool:
     """Whether a request was refused before it was understood: nothing after it can be read on HTTP/1.1."""
-    return refusal.status in _MALFORMED
+    return refusal.status in _MALFORMED and not isinstance(refusal, AnsweredError)
 
 
 def refuse_connection(registry: ClientRegistry, side: Side, kind: str, reason: str) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from meshc_runtime.access_log import AccessRecord
+from meshc_runtime.fault import NO_MISHAP
 from meshc_runtime.hpack import Field
-from meshc_runtime.judge import Admitted, DeadlineError, RefusedRequestError
+from meshc_runtime.judge import Admitted, AnsweredError, DeadlineError, RefusedRequestError
 from meshc_runtime.loop import Timer
 from meshc_runtime.message import ResponseHead
 from meshc_runtime.metrics import ProxyMetrics
@@ -66,6 +67,7 @@ class Exchange:
         self._deadline = admitted.deadline
         self._retry = admitted.retry
         self._hash = admitted.hash
+        self._mishap = admitted.mishap
         self._record = record
         self._metrics = metrics
         self._random = random
@@ -91,7 +93,10 @@ class Exchange:
         self._cluster.budget.requests += 1
         if self._deadline is not None:
             self._deadline_timer = self._cluster.loop.call_later(self._deadline, self._deadline_passed, self)
-        self._try()
+        if self._mishap is NO_MISHAP:
+            self._try()
+        else:
+            self._try_timer = self._cluster.loop.call_later(self._mishap.delay, self._mishap_over, self)
 
     def body(self, payload: bytes) -> None:
         """Some of the request's body."""
@@ -118,12 +123,27 @@ class Exchange:
         self._trailers = trailers
         if self._over:
             return
-        if self._timeout is not None:
-            self._total_timer = self._cluster.loop.call_later(self._timeout, self._total_timed_out, self)
+        if self._mishap is NO_MISHAP:
+            self._limit_time()
         call = self._call
         if call is not None and call.ready:
             call.send_end(trailers)
             self._request_sent()
+
+    def _mishap_over(self) -> None:
+        """What was to befall the call has: it is answered, or goes on as if it came only now."""
+        mishap, self._mishap = self._mishap, NO_MISHAP
+        if mishap.status is not None:
+            self._end()
+            self._client.answer(AnsweredError(mishap.status, f"fault {mishap.name}"))
+            return
+        if self._request_complete:
+            self._limit_time()
+        self._try()
+
+    def _limit_time(self) -> None:
+        if self._timeout is not None:
+            self._total_timer = self._cluster.loop.call_later(self._timeout, self._total_timed_out, self)
 
     def client_gone(self) -> None:
         """The client closed: whatever is under way is of no use to anybody."""

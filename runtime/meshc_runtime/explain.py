@@ -7,7 +7,7 @@ from typing import Any
 
 from meshc_runtime.access_log import AccessRecord
 from meshc_runtime.http1_head import parse_request_head
-from meshc_runtime.judge import RefusedRequestError, judge_connection, judge_inbound, judge_outbound
+from meshc_runtime.judge import AnsweredError, RefusedRequestError, judge_connection, judge_inbound, judge_outbound
 from meshc_runtime.message import HttpError, RequestHead
 from meshc_runtime.policy import CARRIED, InboundPolicy, Policy
 from meshc_runtime.question import Question, QuestionError, parse_question
@@ -62,7 +62,7 @@ def _outbound(policy: Policy, question: Question) -> dict[str, Any]:
     host = question.callee if service is None else f"{service.hosts[0]}:{service.port}"
     refusal: RefusedRequestError | None = None
     try:
-        judge_outbound(policy, _head(question, host), lambda: 0.0, record)
+        judge_outbound(policy, _head(question, host), lambda: 0.0, record, faults=False)
     except RefusedRequestError as error:
         refusal = error
     told = _told(record, refusal)
@@ -82,7 +82,7 @@ def _told(record: AccessRecord, refusal: RefusedRequestError | None) -> dict[str
         "callee": record.service,
         "port": record.port or None,
         "path": record.path or None,
-        "allowed": refusal is None,
+        "allowed": refusal is None or isinstance(refusal, AnsweredError),
         "status": None if refusal is None else refusal.status,
         "reason": "" if refusal is None else refusal.reason,
         "rule": record.rule or None,

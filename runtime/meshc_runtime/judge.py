@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from meshc_runtime.access_log import AccessRecord
 from meshc_runtime.condition import Headers
+from meshc_runtime.fault import NO_MISHAP, Mishap
 from meshc_runtime.hash_key import hashed_value
 from meshc_runtime.message import HttpError, OutgoingRequest, RequestHead, check_host, grpc_timeout
 from meshc_runtime.path import RefusedPathError, canonical_path
-from meshc_runtime.policy import CARRIED, InboundPolicy, OutboundPolicy, Policy
+from meshc_runtime.policy import CARRIED, InboundPolicy, OutboundPolicy, Policy, RoutePolicy
 from meshc_runtime.refusal import refusal_text
 from meshc_runtime.retry import RetryPolicy
 from meshc_runtime.route import UnknownHost
@@ -47,6 +48,14 @@ class DeadlineError(RefusedRequestError):
         super().__init__(504, "deadline of the caller")
 
 
+class AnsweredError(RefusedRequestError):
+    """A request that is answered here on purpose: by a route, or by a fault that was asked for."""
+
+    def __init__(self, status: int, reason: str, location: str | None = None) -> None:
+        super().__init__(status, reason, b"")
+        self.location = location
+
+
 class DeniedError(RefusedRequestError):
     """A request that authorisation refuses, by a rule or because no rule allows it."""
 
@@ -63,7 +72,8 @@ class RateLimitedError(RefusedRequestError):
 class Admitted:
     """A request that may go on: what to send, where to, and how to try it; times are seconds.
 
-    `timeout` begins at the end of the request, `deadline` at its beginning. Calls of one `hash` go to one instance.
+    `timeout` begins at the end of the request, `deadline` at its beginning. Calls of one `hash` go to one instance. A
+    `mishap` comes before anything is called.
     """
 
     request: OutgoingRequest
@@ -72,12 +82,20 @@ class Admitted:
     retry: RetryPolicy | None
     deadline: float | None = None
     hash: bytes | None = None
+    mishap: Mishap = NO_MISHAP
 
 
 def judge_inbound(
-    policy: InboundPolicy, caller: str, identity: bytes, head: RequestHead, record: AccessRecord
+    policy: InboundPolicy,
+    caller: str,
+    identity: bytes,
+    head: RequestHead,
+    record: AccessRecord,
+    random: Callable[[], float] | None = None,
 ) -> Admitted:
     """Judge a request of an authenticated caller to this workload, and note the verdict in the record.
+
+    `random`, numbers in [0, 1), draws the lots of faults; without it nothing befalls the request.
 
     Raises:
         RefusedRequestError: 400, 403, 405 or 429.
@@ -89,11 +107,17 @@ def judge_inbound(
     if not decision.allowed:
         raise DeniedError(403, "denied" if decision.rule else "not allowed")
     _refuse_trace(head)
-    limit = policy.limiter.exceeded(caller, headers)
+    limit = policy.limiter.exceeded(caller, headers, head.query)
     if limit is not None:
         raise RateLimitedError(limit)
     record.cluster = "app"
-    return Admitted(request=_outgoing(head, path, identity), cluster=policy.port.server_name, timeout=None, retry=None)
+    return Admitted(
+        request=_outgoing(head, path, identity),
+        cluster=policy.port.server_name,
+        timeout=None,
+        retry=None,
+        mishap=policy.faults.draw(caller, random) if policy.faults and random is not None else NO_MISHAP,
+    )
 
 
 def judge_connection(policy: InboundPolicy, caller: str, record: AccessRecord) -> str:
@@ -113,14 +137,21 @@ def judge_connection(policy: InboundPolicy, caller: str, record: AccessRecord) -
 
 
 def judge_outbound(
-    policy: Policy, head: RequestHead, random: Callable[[], float], record: AccessRecord, source: bytes = b""
+    policy: Policy,
+    head: RequestHead,
+    random: Callable[[], float],
+    record: AccessRecord,
+    source: bytes = b"",
+    *,
+    faults: bool = True,
 ) -> Admitted:
     """Judge a request of the workload itself to the service its Host names, and note the verdict.
 
-    `random`, numbers in [0, 1), chooses among weighted destinations. `source` is the address it comes from.
+    `random`, numbers in [0, 1), chooses among weighted destinations. `source` is the address it comes from. Without
+    `faults` nothing befalls the request.
 
     Raises:
-        RefusedRequestError: 400, 403, 404, 405, or 503 for a protocol that is not carried.
+        RefusedRequestError: 400, 403, 404, 405, or 503 for a protocol that is not carried; or what the route answers.
     """
     name, port = check_host(head.host)
     found = policy.hosts.find(name, port)
@@ -156,6 +187,9 @@ def judge_outbound(
     record.route = route.id
     record.logged = route.logged
     record.sampling = route.sampling
+    own = policy.snapshot.workload.spiffe_id
+    if route.split is None:
+        raise _answer(found, route, own, head, path, headers, record)
     record.cluster = route.split.choose(random)
     deadline = grpc_timeout(head.fields) if service.protocol == "grpc" else None
     retry = route.retry
@@ -168,7 +202,28 @@ def judge_outbound(
         retry=retry,
         deadline=deadline,
         hash=None if route.hash_key is None else hashed_value(route.hash_key, headers, source),
+        mishap=found.faults.draw(own, random) if found.faults and faults else NO_MISHAP,
     )
+
+
+def _answer(
+    service: OutboundPolicy,
+    route: RoutePolicy,
+    caller: str,
+    head: RequestHead,
+    path: str,
+    headers: Headers,
+    record: AccessRecord,
+) -> RefusedRequestError:
+    """What a route answers itself, to whom the callee would allow the request."""
+    decision = service.guards.decide(caller, head.method, path, headers)
+    record.rule = decision.rule or ""
+    if not decision.allowed:
+        return DeniedError(403, "denied" if decision.rule else "not allowed")
+    _refuse_trace(head)
+    if route.answer is None:
+        return RefusedRequestError(503, "no destination")
+    return AnsweredError(route.answer.status, f"answer of {route.id}", route.answer.location)
 
 
 def _understand(head: RequestHead, record: AccessRecord, protocol: Protocol, *, underscores: bool) -> str:

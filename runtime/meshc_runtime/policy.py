@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from meshc_runtime.authorize import Authorizer
 from meshc_runtime.balance import WeightedSplit
+from meshc_runtime.fault import FaultPlan
 from meshc_runtime.rate_limit import RateLimiter
 from meshc_runtime.retry import RetryPolicy
 from meshc_runtime.route import HostTable, RouteTable
 from meshc_runtime.snapshot import (
     AllConditions,
+    Answer,
     AnyCondition,
     Condition,
     HashKey,
@@ -34,16 +36,18 @@ class InboundPolicy:
     port: InboundPort
     authorizer: Authorizer
     limiter: RateLimiter
+    faults: FaultPlan
     uses_headers: bool
     takes_underscores: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutePolicy:
-    """Where a request goes and how it is tried; seconds, null for no timeout."""
+    """Where a request goes and how it is tried, or what it is answered with; seconds, null for no timeout."""
 
     id: str
-    split: WeightedSplit[str]
+    split: WeightedSplit[str] | None
+    answer: Answer | None
     timeout: float | None
     retry: RetryPolicy | None
     hash_key: HashKey | None
@@ -57,6 +61,8 @@ class OutboundPolicy:
 
     service: OutboundService
     authorizer: Authorizer | None
+    guards: Authorizer
+    faults: FaultPlan
     routes: RouteTable[RoutePolicy]
     uses_headers: bool
 
@@ -85,8 +91,9 @@ def compile_policy(snapshot: Snapshot, clock: Callable[[], float]) -> Policy:
             port=port,
             authorizer=Authorizer(port.rules, trust_domain),
             limiter=RateLimiter(port.limits, trust_domain, clock),
+            faults=FaultPlan(port.faults, trust_domain),
             uses_headers=any(rule.condition is not None for rule in port.rules)
-            or any(limit.per_header is not None for limit in port.limits),
+            or any((limit.per_header or limit.per_cookie) is not None for limit in port.limits),
             takes_underscores=any(_names_underscore(rule.condition) for rule in port.rules)
             or any("_" in (limit.per_header or "") for limit in port.limits),
         )
@@ -97,12 +104,14 @@ def compile_policy(snapshot: Snapshot, clock: Callable[[], float]) -> Policy:
         policy = _compile_service(service, trust_domain)
         hosts.add(service.hosts, service.port, default=service.default, service=policy)
     asked = [rule.condition for service in snapshot.outbound for rule in service.rules or ()]
+    asked += [rule.condition for service in snapshot.outbound for rule in service.guards]
     asked += [route.condition for service in snapshot.outbound for route in service.routes]
+    keys = [key for service in snapshot.outbound for route in service.routes for key in _header_keys(route)]
     return Policy(
         snapshot=snapshot,
         inbound=inbound,
         hosts=hosts,
-        sends_underscores=any(_names_underscore(condition) for condition in asked),
+        sends_underscores=any("_" in key for key in keys) or any(_names_underscore(condition) for condition in asked),
     )
 
 
@@ -119,13 +128,23 @@ def _names_underscore(condition: Condition | None) -> bool:
             return "_" in condition.name
 
 
+def _header_keys(route: Route) -> Iterator[str]:
+    """The headers by which a route repeats calls or chooses instances."""
+    if route.retry is not None and route.retry.key_header is not None:
+        yield route.retry.key_header
+    if route.hash_key is not None and route.hash_key.kind == "header":
+        yield route.hash_key.name
+
+
 def _compile_service(service: OutboundService, trust_domain: str) -> OutboundPolicy:
     rules = service.rules
     return OutboundPolicy(
         service=service,
         authorizer=None if rules is None else Authorizer(rules, trust_domain),
+        guards=Authorizer(service.guards, trust_domain),
+        faults=FaultPlan(service.faults, trust_domain),
         routes=RouteTable([(route, _compile_route(route)) for route in service.routes]),
-        uses_headers=any(rule.condition is not None for rule in rules or ())
+        uses_headers=any(rule.condition is not None for rule in (*(rules or ()), *service.guards))
         or any(_looks_at_headers(route) for route in service.routes),
     )
 
@@ -138,7 +157,10 @@ def _looks_at_headers(route: Route) -> bool:
 def _compile_route(route: Route) -> RoutePolicy:
     return RoutePolicy(
         id=route.id,
-        split=WeightedSplit([(destination.cluster, destination.weight) for destination in route.destinations]),
+        split=None
+        if route.answer is not None
+        else WeightedSplit([(one.cluster, one.weight) for one in route.destinations]),
+        answer=route.answer,
         timeout=None if route.timeout_ms is None else route.timeout_ms / 1000,
         retry=None if route.retry is None else RetryPolicy(route.retry),
         hash_key=route.hash_key,

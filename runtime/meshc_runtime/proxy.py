@@ -362,7 +362,7 @@ class Proxy:
 
     def _accept_inbound(self, sock: socket.socket) -> None:
         enforced = self._enforced
-        side = InboundSide(enforced.policy, enforced.apps, self._identities)
+        side = InboundSide(enforced.policy, enforced.apps, self._identities, self.random)
         self._accept_client(sock, side, TlsLayer(enforced.tls.server, server_side=True))
 
     def _accept_outbound(self, sock: socket.socket) -> None:

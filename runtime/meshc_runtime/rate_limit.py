@@ -1,10 +1,12 @@
-"""Local rate limits: token buckets that fill continuously, one for each caller and header value."""
+"""Local rate limits: token buckets that fill continuously, one for each caller and value of a key."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
 from meshc_runtime.condition import Headers
+from meshc_runtime.cookie import cookie_values
+from meshc_runtime.query import query_values
 from meshc_runtime.snapshot import RateLimit
 
 _MAX_BUCKETS = 65_536
@@ -38,18 +40,29 @@ class _Limit:
 
     def __init__(self, limit: RateLimit, max_buckets: int) -> None:
         self.id = limit.id
-        self.per_header = limit.per_header
+        self._per_header = limit.per_header
+        self._per_query = limit.per_query
+        self._per_cookie = None if limit.per_cookie is None else limit.per_cookie.encode()
         self._burst = limit.burst
         self._rate = limit.amount / limit.per_seconds
         self._buckets: dict[tuple[str, bytes | None], TokenBucket] = {}
         self._overflow: TokenBucket | None = None
         self._max_buckets = max_buckets
 
-    def bucket(self, caller: str, headers: Headers, now: float) -> TokenBucket:
-        value: bytes | None = None
-        if self.per_header is not None:
-            lines = headers.get(self.per_header)
-            value = None if lines is None else b",".join(lines)
+    def _value(self, headers: Headers, query: str) -> bytes | None:
+        if self._per_header is not None:
+            lines = headers.get(self._per_header)
+            return None if lines is None else b",".join(lines)
+        if self._per_query is not None:
+            values = query_values(query, self._per_query)
+            return ",".join(values).encode() if values else None
+        if self._per_cookie is not None:
+            cookies = cookie_values(headers, self._per_cookie)
+            return b",".join(cookies) if cookies else None
+        return None
+
+    def bucket(self, caller: str, headers: Headers, query: str, now: float) -> TokenBucket:
+        value = self._value(headers, query)
         bucket = self._buckets.get((caller, value))
         if bucket is not None:
             return bucket
@@ -87,7 +100,7 @@ class RateLimiter:
             for caller in named
         }
 
-    def exceeded(self, caller: str, headers: Headers) -> str | None:
+    def exceeded(self, caller: str, headers: Headers, query: str = "") -> str | None:
         """The id of the limit that refuses the request; null, and the tokens spent, when none does."""
         limits = self._callers.get(caller)
         if limits is None:
@@ -97,7 +110,7 @@ class RateLimiter:
         now = self._clock()
         buckets: list[TokenBucket] = []
         for limit in limits:
-            bucket = limit.bucket(caller, headers, now)
+            bucket = limit.bucket(caller, headers, query, now)
             if bucket.available(now) < 1:
                 return limit.id
             buckets.append(bucket)

@@ -54,11 +54,16 @@ def http_status_of_grpc(status: bytes) -> int:
     return _HTTP_STATUS.get(status, 500)
 
 
-def refusal_response(status: int, text: bytes, *, grpc: bool, late: bool = False) -> tuple[ResponseHead, bytes]:
+def refusal_response(
+    status: int, text: bytes, *, grpc: bool, late: bool = False, location: str | None = None
+) -> tuple[ResponseHead, bytes]:
     """A whole response: its head and its body. `late` if the caller's own deadline has passed."""
     if not grpc:
-        head = ResponseHead(status=status, fields=Fields(pairs=(_PLAIN,)), length=len(text), declared_length=len(text))
-        return head, text
+        pairs: tuple[tuple[bytes, bytes], ...] = (_PLAIN,) if text else ()
+        if location is not None:
+            pairs = (*pairs, (b"location", location.encode("ascii")))
+        length = None if status in (204, 304) else len(text)
+        return ResponseHead(status=status, fields=Fields(pairs=pairs), length=len(text), declared_length=length), text
     message = quote(text.strip(), safe=" !\"#$&'()*+,/:;<=>?@[\\]^`{|}~").encode("ascii")
     pairs = (
         (b"content-type", b"application/grpc"),

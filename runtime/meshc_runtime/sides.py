@@ -36,7 +36,14 @@ class InboundSide:
     idle_seconds = _CONNECTION_IDLE_SECONDS
     hash: bytes | None = None
 
-    def __init__(self, policy: Policy, apps: Mapping[str, UpstreamCluster], identities: PeerIdentities) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        apps: Mapping[str, UpstreamCluster],
+        identities: PeerIdentities,
+        random: Callable[[], float],
+    ) -> None:
+        self._random = random
         self._policy = policy
         self._apps = apps
         self._identities = identities
@@ -96,7 +103,7 @@ class InboundSide:
         """
         if self._port is None:
             raise RefusedRequestError(503, "no port")
-        admitted = judge_inbound(self._port, self._caller, self._identity, head, record)
+        admitted = judge_inbound(self._port, self._caller, self._identity, head, record, self._random)
         return admitted, self._apps[admitted.cluster]
 
 

@@ -103,7 +103,8 @@ class AuthorizationRule(Part):
 class RateLimit(Part):
     """`amount` requests per `per_seconds`, for each caller by itself, in a bucket that holds `burst`.
 
-    With `per_header` every distinct value of that header has a bucket of its own, and its absence another.
+    With `per_header` every distinct value of that header has a bucket of its own, and its absence another; so with
+    a parameter of the query (decoded as forms are) and a cookie.
     `callers` null means every caller with a verified identity of the trust domain.
     """
 
@@ -113,6 +114,29 @@ class RateLimit(Part):
     per_seconds: Annotated[int, Field(ge=1)]
     burst: Annotated[int, Field(ge=1)]
     per_header: HeaderName | None = None
+    per_query: Annotated[str, Field(max_length=256)] | None = None
+    per_cookie: Annotated[str, Field(max_length=256)] | None = None
+
+    @model_validator(mode="after")
+    def _one_key_at_most(self) -> RateLimit:
+        if sum(key is not None for key in (self.per_header, self.per_query, self.per_cookie)) > 1:
+            raise ValueError(f"limit `{self.id}` has several keys")
+        return self
+
+
+class Fault(Part):
+    """A mishap that befalls a share (millionths) of the callers' allowed calls on purpose.
+
+    Delay and abort draw a lot of their own for each call: it waits, or is answered with the status, or first one and
+    then the other. `callers` null means every caller with a verified identity of the trust domain.
+    """
+
+    name: Name
+    callers: tuple[SpiffeUri, ...] | None
+    except_callers: tuple[SpiffeUri, ...] | None = None
+    delay_ms: Milliseconds | None = None
+    abort_status: Annotated[int, Field(ge=200, le=599)] | None = None
+    share: Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 LogChoice = Literal["on", "off", "errors"]
@@ -135,6 +159,7 @@ class InboundPort(Part):
     app: Address
     rules: tuple[AuthorizationRule, ...] = ()
     limits: tuple[RateLimit, ...] = ()
+    faults: tuple[Fault, ...] = ()
     connection_idle_ms: Milliseconds | None = None
     access_log: LogChoice = "on"
     metrics: bool = True
@@ -182,18 +207,26 @@ class Destination(Part):
     weight: Annotated[int, Field(ge=0)]
 
 
+class Answer(Part):
+    """What the proxy answers itself, with an empty body: a status, and where a redirect leads."""
+
+    status: Annotated[int, Field(ge=200, le=599)]
+    location: Annotated[str, Field(pattern=r"^[!-~]+$", max_length=8192)] | None = None
+
+
 class Route(Part):
     """What happens to the requests that match: first match wins. Nulls in the match mean any.
 
-    `timeout_ms` is the total from the end of the request, retries included; null means none. `access_log` and
-    `trace_sampling` are as of an inbound port.
+    `timeout_ms` is the total from the end of the request, retries included; null means none. With an `answer` nothing
+    is called. `access_log` and `trace_sampling` are as of an inbound port.
     """
 
     id: Name
     methods: tuple[Method, ...] | None = None
     path: PathPattern | None = None
     condition: Condition | None = None
-    destinations: Annotated[tuple[Destination, ...], Field(min_length=1)]
+    destinations: tuple[Destination, ...] = ()
+    answer: Answer | None = None
     timeout_ms: Milliseconds | None = None
     retry: Retry | None = None
     hash_key: HashKey | None = None
@@ -202,7 +235,10 @@ class Route(Part):
 
     @model_validator(mode="after")
     def _some_destination_has_weight(self) -> Route:
-        if not any(destination.weight for destination in self.destinations):
+        if self.answer is not None:
+            if self.destinations:
+                raise ValueError(f"route `{self.id}` answers itself and has destinations")
+        elif not any(destination.weight for destination in self.destinations):
             raise ValueError(f"route `{self.id}` gives weight to no destination")
         return self
 
@@ -212,7 +248,8 @@ class OutboundService(Part):
 
     Every host answers as `host:port`; where `default` is true it also answers without a port.
     `rules` is null for a service of the mesh, whose own proxy decides; for a service outside the mesh
-    they are decided here, and no rules at all refuse every request. `metrics` says whether requests are counted.
+    they are decided here, and no rules at all refuse every request. `guards` are the rules by which a route's own
+    answer is given; `faults` befall calls to what is outside the mesh. `metrics` says whether requests are counted.
     """
 
     name: Name
@@ -221,6 +258,8 @@ class OutboundService(Part):
     default: bool
     protocol: Protocol
     rules: tuple[AuthorizationRule, ...] | None = None
+    guards: tuple[AuthorizationRule, ...] = ()
+    faults: tuple[Fault, ...] = ()
     routes: Annotated[tuple[Route, ...], Field(min_length=1)]
     metrics: bool = True
 

@@ -9,12 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from meshc_runtime.snapshot import Breaker, Cluster, Ejection, Snapshot
+import pytest
+
+from meshc_runtime.snapshot import Breaker, Cluster, Ejection, RateLimit, Snapshot
 from support.loopback_ports import own_ports
 from support.proxy_app import ScriptedApp, SeenRequest, ok, status
 from support.proxy_authority import ProxyAuthority
-from support.proxy_mesh import caller, plain_cluster, route, service
+from support.proxy_mesh import API_NAME, callee, caller, plain_cluster, route, service
 from support.proxy_process import RunningProxy
+from support.proxy_wire import Wire
 
 
 @contextmanager
@@ -43,6 +46,26 @@ def until(happened: Callable[[], bool]) -> None:
 def late(request: SeenRequest, sock: socket.socket) -> bytes:
     time.sleep(0.15)
     return ok()
+
+
+@pytest.mark.parametrize(
+    ("key", "requests"),
+    [
+        ({"per_query": "user"}, [("/?user=a%62", ""), ("/?user=c&x=1", ""), ("/?x=1", "")]),
+        ({"per_cookie": "user"}, [("/", 'cookie: x=1; user="ab"'), ("/", "cookie: user=c"), ("/", "cookie: x=1")]),
+    ],
+)
+def test_each_value_of_a_key_has_a_bucket(tmp_path: Path, key: dict[str, str], requests: list[tuple[str, str]]) -> None:
+    authority = ProxyAuthority(tmp_path / "certs")
+    limit = RateLimit(id="l", callers=None, amount=1, per_seconds=3600, burst=2, **key)
+    with (
+        ScriptedApp() as app,
+        RunningProxy(callee(authority.issue("api"), app.port, limits=[limit]), tmp_path / "api") as proxy,
+        Wire(proxy.addresses["inbound"], identity=authority.issue("web"), server_name=API_NAME) as wire,
+    ):
+        for path, line in requests:
+            lines = [line] if line else []
+            assert [wire.ask("GET", path, "api", *lines).status for _ in range(3)] == [200, 200, 429]
 
 
 def test_the_slow_instance_is_called_less(tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ import pytest
 
 from meshc_runtime.balancer import Balancer, PeakLatency, Ring
 from meshc_runtime.circuit_breaker import CircuitBreaker
+from meshc_runtime.fault import NO_MISHAP, FaultPlan, Mishap
 from meshc_runtime.hash_key import hashed_value
 from meshc_runtime.outlier import Ejector, InstanceRecord
+from meshc_runtime.query import query_values
 from meshc_runtime.retry import RetryPolicy, TryFailure
-from meshc_runtime.snapshot import BalancePolicy, Breaker, Ejection, HashKey, Retry
+from meshc_runtime.snapshot import BalancePolicy, Breaker, Ejection, Fault, HashKey, Retry
 
 
 @dataclass
@@ -43,6 +45,56 @@ def ejector(clock: Clock, count: int, **terms: int) -> tuple[Ejector, list[Insta
 def fail(made: Ejector, record: InstanceRecord, times: int = 3) -> None:
     for _ in range(times):
         made.answered(record, failed=True)
+
+
+def fault(
+    name: str, share: int = 1_000_000, *, delay: int | None = None, abort: int | None = None, who: str = ""
+) -> Fault:
+    callers = (f"spiffe://test.example/{who}",) if who else None
+    return Fault(name=name, callers=callers, delay_ms=delay, abort_status=abort, share=share)
+
+
+def test_faults_befall_whom_they_are_about() -> None:
+    plan = FaultPlan([fault("lag", delay=500, who="web"), fault("lost", abort=503, who="jobs")], "test.example")
+    web, jobs, other = ("spiffe://test.example/web", "spiffe://test.example/jobs", "spiffe://test.example/x")
+    assert plan.draw(web, lambda: 0.5) == Mishap(delay=0.5, name="lag")
+    assert plan.draw(jobs, lambda: 0.5) == Mishap(status=503, name="lost")
+    assert plan.draw(other, lambda: 0.5) is NO_MISHAP
+    everybody = FaultPlan([fault("all", abort=500)], "test.example")
+    assert everybody.draw(other, lambda: 0.5).status == 500
+    assert everybody.draw("spiffe://elsewhere.example/x", lambda: 0.5) is NO_MISHAP
+
+
+def test_delays_add_up_until_an_abort_and_each_has_its_lot() -> None:
+    plan = FaultPlan(
+        [fault("a", delay=100), fault("b", 500_000, delay=200, abort=503), fault("c", delay=400)], "test.example"
+    )
+    lots = iter([0.9, 0.1, 0.9, 0.0])  # the delay of b falls, its abort does not
+    assert plan.draw("spiffe://test.example/x", lambda: next(lots)) == Mishap(delay=0.1 + 0.2 + 0.4, name="c")
+    lots = iter([0.9, 0.9, 0.1])
+    assert plan.draw("spiffe://test.example/x", lambda: next(lots)) == Mishap(delay=0.1, status=503, name="b")
+
+
+def test_a_share_is_a_share() -> None:
+    plan = FaultPlan([fault("some", 250_000, abort=503)], "test.example")
+    chance = random.Random(11).random
+    befallen = sum(plan.draw("spiffe://test.example/x", chance) is not NO_MISHAP for _ in range(10_000))
+    assert 2300 < befallen < 2700
+
+
+@pytest.mark.parametrize(
+    ("query", "values"),
+    [
+        ("", []),
+        ("?a=1", ["1"]),
+        ("?b=2&a=1&a=%32+x", ["1", "2 x"]),
+        ("?a", [""]),
+        ("?%61=1&&A=2", ["1"]),
+        ("?a=b=c", ["b=c"]),
+    ],
+)
+def test_parameters_of_a_query(query: str, values: list[str]) -> None:
+    assert query_values(query, "a") == values
 
 
 def test_what_runs_and_what_waits_is_bounded() -> None:

@@ -26,6 +26,8 @@ from meshc_runtime import snapshot as out
 
 TARGET = "sidecar"
 
+_MILLISECOND = 1_000_000
+
 CARRIED = SIDECAR_PROTOCOLS
 """The protocols of requests that the Python proxy speaks; of others it carries whole connections inside the mesh."""
 
@@ -51,6 +53,10 @@ class SidecarBackend:
             Feature.ACCESS_LOG,
             Feature.METRICS_OFF,
             Feature.SPLIT,
+            Feature.REDIRECT,
+            Feature.RESPOND,
+            Feature.FAULT,
+            Feature.LIMIT_KEY,
             Feature.TLS_SERVER_NAME,
             Feature.TLS_CA,
             Feature.TLS_NAMES,
@@ -143,6 +149,18 @@ def _refused(what: str, port: ServicePort) -> Reservation:
 
 
 def _setting_findings(slice_: WorkloadSlice) -> Iterator[Diagnostic]:
+    faults = [fault for port in slice_.inbound for fault in port.faults]
+    faults += [fault for external in slice_.externals for fault in external.faults]
+    for fault in faults:
+        if fault.delay_ns is not None and fault.delay_ns % _MILLISECOND:
+            yield Diagnostic(
+                code=SIDECAR_CANNOT_HOLD,
+                message=f"the fault `{fault.name}` has a delay finer than a millisecond, and the Python proxy counts "
+                "whole ones",
+                primary=fault.origin or slice_.workload.origin or _nowhere(),
+                help="write it in `ms`, or leave the target `sidecar` out",
+                subject=f"sidecar fault {fault.name}",
+            )
     calls: list[tuple[str, Settings]] = [
         (service.service.name, rule.settings) for service in slice_.services for rule in service.rules
     ]

@@ -12,8 +12,9 @@ from meshc_backends.sidecar.cluster_terms import connection_idle_ms
 from meshc_backends.sidecar.request_match import match_fields
 from meshc_backends.sidecar.telemetry import is_measured, log_choice, sampling
 from meshc_compiler.ir.caller import AnyCaller, Callers, PlaintextCaller, TheseCallers
-from meshc_compiler.ir.policy import Limit, Rule
+from meshc_compiler.ir.policy import Limit, LimitKeyKind, Rule
 from meshc_compiler.ir.slice import InboundPort, WorkloadSlice
+from meshc_compiler.ir.traffic import Fault
 from meshc_runtime import snapshot as out
 
 T = TypeVar("T", Rule, Limit)
@@ -21,6 +22,7 @@ T = TypeVar("T", Rule, Limit)
 _LONGEST_ID = 250
 """Below the snapshot's bound on names (320), so that there is room to tell many apart."""
 _DIGEST = 16
+_MILLISECOND = 1_000_000
 
 
 def inbound_ports(slice_: WorkloadSlice, placement: Placement) -> tuple[out.InboundPort, ...]:
@@ -81,6 +83,7 @@ def _port(slice_: WorkloadSlice, port: InboundPort, placement: Placement) -> out
         connection_idle_ms=None
         if port.port.protocol.is_http
         else max(connection_idle_ms(None), connection_idle_ms(port.longest_idle_ns)),
+        faults=planned_faults(port.faults),
         limits=tuple(_limit(own_id, limit) for own_id, limit in with_own_ids(port.limits)),
         access_log=log_choice(port.settings),
         metrics=is_measured(port.settings),
@@ -96,6 +99,31 @@ def _limit(own_id: str, limit: Limit) -> out.RateLimit:
         per_seconds=limit.seconds,
         burst=limit.burst,
         per_header=limit.per_header,
+        per_query=_key(limit, LimitKeyKind.QUERY),
+        per_cookie=_key(limit, LimitKeyKind.COOKIE),
+    )
+
+
+def _key(limit: Limit, kind: LimitKeyKind) -> str | None:
+    if limit.per is None:
+        return None
+    if limit.per.kind is LimitKeyKind.CLAIM:
+        raise NotCarriedError(limit)
+    return limit.per.name if limit.per.kind is kind else None
+
+
+def planned_faults(faults: Iterable[Fault], *, everybody: bool = False) -> tuple[out.Fault, ...]:
+    """Return faults; with `everybody` all whose calls get there are those they are about."""
+    return tuple(
+        out.Fault(
+            name=fault.name,
+            callers=None if everybody else _callers(fault.callers),
+            except_callers=None if everybody else _except_callers(fault.callers),
+            delay_ms=None if fault.delay_ns is None else fault.delay_ns // _MILLISECOND,
+            abort_status=fault.abort_status,
+            share=fault.share,
+        )
+        for fault in faults
     )
 
 

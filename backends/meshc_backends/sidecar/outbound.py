@@ -6,11 +6,13 @@ from typing import Literal, TypedDict, assert_never
 
 from meshc_backends.placement import Placement, host_names, server_name
 from meshc_backends.sidecar.cluster_terms import ClusterTerms, cluster_terms, connection_idle_ms, hash_key
-from meshc_backends.sidecar.inbound import address, authorization_rules, stable_id
+from meshc_backends.sidecar.inbound import address, authorization_rules, planned_faults, stable_id
 from meshc_backends.sidecar.request_match import match_fields
 from meshc_backends.sidecar.telemetry import is_measured, log_choice, sampling
+from meshc_compiler.ir.caller import includes
+from meshc_compiler.ir.identity import SpiffeId
 from meshc_compiler.ir.match import RequestMatch
-from meshc_compiler.ir.route import Destination
+from meshc_compiler.ir.route import REDIRECT_STATUS, Answer, Destination, Redirect, Respond
 from meshc_compiler.ir.setting import Settings
 from meshc_compiler.ir.slice import OutboundExternal, OutboundRule, OutboundService, WorkloadSlice
 from meshc_compiler.ir.workload import Protocol, TlsOrigination
@@ -53,7 +55,7 @@ def outbound_services(
                     )
                 )
             continue
-        services.append(_service(service))
+        services.append(_service(service, slice_.workload.spiffe_id))
         for rule in service.rules:
             for destination in rule.destinations:
                 cluster = _service_cluster(service, destination, rule.settings, placement)
@@ -90,7 +92,7 @@ def settings_problems(settings: Settings) -> tuple[str, ...]:
     return tuple(problems)
 
 
-def _service(service: OutboundService) -> out.OutboundService:
+def _service(service: OutboundService, caller: SpiffeId) -> out.OutboundService:
     names = host_names(service.service, service.port)
     ending = f":{service.port.number}"
     bare = tuple(name for name in names if not name.endswith(ending))
@@ -100,6 +102,7 @@ def _service(service: OutboundService) -> out.OutboundService:
         port=service.port.number,
         default=bool(bare),
         protocol=service.port.protocol.value,
+        guards=authorization_rules(guard for guard in service.guards if includes(guard.callers, caller)),
         routes=_routes(service),
         metrics=is_measured(service.rules[-1].settings),
     )
@@ -116,6 +119,8 @@ def _routes(service: OutboundService) -> tuple[out.Route, ...]:
 
 
 def _route(route_id: str, service: OutboundService, rule: OutboundRule) -> out.Route:
+    if rule.rule is not None and rule.rule.answer is not None:
+        return out.Route(id=route_id, **match_fields(rule.rule.match), answer=_answer(rule.rule.answer))
     return out.Route(
         id=route_id,
         **match_fields(rule.rule.match if rule.rule is not None else RequestMatch()),
@@ -129,6 +134,16 @@ def _route(route_id: str, service: OutboundService, rule: OutboundRule) -> out.R
         access_log=log_choice(rule.settings),
         trace_sampling=sampling(rule.settings),
     )
+
+
+def _answer(answer: Answer) -> out.Answer:
+    match answer:
+        case Respond(status=status):
+            return out.Answer(status=status)
+        case Redirect(location=location):
+            return out.Answer(status=REDIRECT_STATUS, location=location)
+        case _:
+            assert_never(answer)
 
 
 def _cluster_name(service: OutboundService, destination: Destination, settings: Settings) -> str:
@@ -181,6 +196,7 @@ def _external(external: OutboundExternal, host: str, *, default: bool) -> out.Ou
         default=default,
         protocol=port.protocol.value,
         rules=authorization_rules(external.rules),
+        faults=planned_faults(external.faults, everybody=True),
         routes=(
             out.Route(
                 id=OTHERWISE,

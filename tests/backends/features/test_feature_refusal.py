@@ -160,6 +160,10 @@ CARRIED_TESTS = {
             (Feature.RETRY_KEY_HEADER, "test_what_is_not_safe_to_repeat_needs_a_key"),
         )
     },
+    ("sidecar", Feature.REDIRECT): "tests/agreement/test_answers.py::test_a_redirect_has_exactly_the_location",
+    ("sidecar", Feature.RESPOND): "tests/agreement/test_answers.py::test_answers_are_for_who_is_allowed",
+    ("sidecar", Feature.FAULT): "tests/agreement/test_answers.py::test_an_abort_is_tried_again_as_a_real_one",
+    ("sidecar", Feature.LIMIT_KEY): "tests/runtime/test_proxy_terms.py::test_each_value_of_a_key_has_a_bucket",
     ("sidecar", Feature.PEAK_EWMA): "tests/runtime/test_proxy_terms.py::test_the_slow_instance_is_called_less",
     (
         "sidecar",

@@ -13,7 +13,7 @@ from fractions import Fraction
 from ipaddress import ip_address
 from typing import Any
 
-from meshc_backends.readback.formula import ALWAYS, MethodIn
+from meshc_backends.readback.formula import ALWAYS, MethodIn, all_of
 from meshc_backends.readback.paths import Escapes
 from meshc_backends.readback.policy import (
     Answer,
@@ -24,6 +24,7 @@ from meshc_backends.readback.policy import (
     Handling,
     Inbound,
     Limited,
+    Mishap,
     Named,
     Outbound,
     Peer,
@@ -85,13 +86,27 @@ _INBOUND = INBOUND_FIELDS | {
     "app",
     "rules",
     "limits",
+    "faults",
     "connection_idle_ms",
 }
 _RULE = frozenset({"id", "effect", "callers", "except_callers", "methods", "path", "condition"})
-_LIMIT = frozenset({"id", "callers", "amount", "per_seconds", "burst", "per_header"})
-_OUTBOUND = OUTBOUND_FIELDS | {"name", "hosts", "port", "default", "protocol", "rules", "routes"}
+_LIMIT = frozenset({"id", "callers", "amount", "per_seconds", "burst", "per_header", "per_query", "per_cookie"})
+_FAULT = frozenset({"name", "callers", "except_callers", "delay_ms", "abort_status", "share"})
+_LIMIT_KEYS = (("header", "per_header"), ("query", "per_query"), ("cookie", "per_cookie"))
+_ANSWER = frozenset({"status", "location"})
+_OUTBOUND = OUTBOUND_FIELDS | {"name", "hosts", "port", "default", "protocol", "rules", "guards", "faults", "routes"}
 _CONNECTION = CONNECTION_FIELDS | {"service", "port", "listener", "cluster", "idle_timeout_ms", "hash_key"}
-_ROUTE = ROUTE_FIELDS | {"id", "methods", "path", "condition", "destinations", "timeout_ms", "retry", "hash_key"}
+_ROUTE = ROUTE_FIELDS | {
+    "id",
+    "methods",
+    "path",
+    "condition",
+    "destinations",
+    "timeout_ms",
+    "retry",
+    "hash_key",
+    "answer",
+}
 _DESTINATION = frozenset({"cluster", "weight"})
 _RETRY = frozenset(
     {
@@ -209,6 +224,7 @@ class _Snapshot:
         )
         gate = _gate(elements(fields, "rules", place), f"{place}.rules", None)
         limits = frozenset(_limit(one, f"{place}.limits") for one in elements(fields, "limits", place))
+        mishaps = frozenset(_mishap(one, f"{place}.faults") for one in elements(fields, "faults", place))
         idle = _times(fields, "connection_idle_ms", place)
         if http and idle is not None:
             raise UnreadError(place, "a time of connections on a port of requests")
@@ -217,7 +233,7 @@ class _Snapshot:
             timeout_ns=None,
             idle_timeout_ns=None if http else _CONNECTION_IDLE_NS if idle is None else idle,
         )
-        entries = [Entry(ALWAYS, Handling(gate=gate, limits=limits, action=forward))]
+        entries = [Entry(ALWAYS, Handling(gate=gate, limits=limits, mishaps=mishaps, action=forward))]
         if http:
             entries.insert(0, _refuses_trace(gate))
         server_name = text(fields, "server_name", place)
@@ -254,7 +270,10 @@ class _Snapshot:
                 # Nobody but this proxy judges calls to what lies outside the mesh, and all of them are the workload's.
                 gate = _gate(elements(fields, "rules", place), f"{place}.rules", self._spiffe_id)
                 entries.append(_refuses_trace(gate))
-            entries += [self._route(route, f"{place}.routes", gate) for route in required(fields, "routes", place)]
+            guards = _gate(elements(fields, "guards", place), f"{place}.guards", self._spiffe_id)
+            mishaps = frozenset(_mishap(one, f"{place}.faults") for one in elements(fields, "faults", place))
+            for route in required(fields, "routes", place):
+                entries += self._route(route, f"{place}.routes", gate, guards, mishaps)
             outbound = Outbound(name=text(fields, "name", place), side=_side(*entries, underscores=underscores))
             for host in sorted(texts(fields, "hosts", place)):
                 yield f"{host}:{port}", outbound
@@ -278,8 +297,11 @@ class _Snapshot:
             side = _side(Entry(ALWAYS, Handling(action=forward)), underscores=False)
             yield _address(fields.get("listener"), f"{place}.listener"), Outbound(name=name, side=side)
 
-    def _route(self, value: Any, place: str, gate: Gate) -> Entry:
+    def _route(self, value: Any, place: str, gate: Gate, guards: Gate, mishaps: frozenset[Mishap]) -> Iterator[Entry]:
         fields = members(value, _ROUTE, place)
+        if (own := fields.get("answer")) is not None:
+            yield from self._answered(fields, own, place, guards)
+            return
         retry, budget = _retry(fields.get("retry"), f"{place}.retry")
         weights: dict[str, int] = {}
         for one in required(fields, "destinations", place):
@@ -292,8 +314,19 @@ class _Snapshot:
             retry=retry,
             hashed=_hashed(fields.get("hash_key"), place),
         )
-        handling = Handling(gate=gate, action=forward, name=text(fields, "id", place))
-        return Entry(requests_of(fields, place), handling)
+        handling = Handling(gate=gate, mishaps=mishaps, action=forward, name=text(fields, "id", place))
+        yield Entry(requests_of(fields, place), handling)
+
+    def _answered(self, fields: dict[str, Any], value: Any, place: str, guards: Gate) -> Iterator[Entry]:
+        if required(fields, "destinations", place):
+            raise UnreadError(place, "an answer and destinations at once")
+        answer = members(value, _ANSWER, f"{place}.answer")
+        location = None if answer.get("location") is None else text(answer, "location", place)
+        requests = requests_of(fields, place)
+        if fields.get("methods") is None or "TRACE" in texts(fields, "methods", place):
+            yield Entry(all_of((requests, _TRACE)), Handling(gate=guards, action=Answer(405)))
+        action = Answer(number(answer, "status", place), location)
+        yield Entry(requests, Handling(gate=guards, action=action, name=text(fields, "id", place)))
 
     def _shares(self, weights: dict[str, int], budget: tuple[int, int] | None, place: str) -> dict[Upstream, Fraction]:
         total = sum(weights.values())
@@ -381,6 +414,9 @@ def _refuses_trace(gate: Gate) -> Entry:
     return Entry(_TRACE, Handling(gate=gate, action=Answer(405)))
 
 
+_PARTS_THAT_ASK = ("rules", "guards", "routes", "limits", "condition", "of", "retry", "hash_key")
+
+
 def _asks_underscored(fields: Any) -> bool:
     """Tell whether a port's rules, routes or limits ask for a header with `_` in its name."""
     if isinstance(fields, list | tuple):
@@ -389,11 +425,11 @@ def _asks_underscored(fields: Any) -> bool:
         return False
     if str(fields.get("kind", "")).startswith("header-") and "_" in str(fields.get("name", "")):
         return True
-    if "_" in str(fields.get("per_header") or ""):
+    if any("_" in str(fields.get(key) or "") for key in ("per_header", "key_header")):
         return True
-    return any(
-        _asks_underscored(fields[part]) for part in ("rules", "routes", "limits", "condition", "of") if part in fields
-    )
+    if fields.get("kind") == "header" and "_" in str(fields.get("name", "")):  # what is hashed
+        return True
+    return any(_asks_underscored(fields[part]) for part in _PARTS_THAT_ASK if part in fields)
 
 
 def _side(*entries: Entry, underscores: bool) -> Side:
@@ -407,13 +443,25 @@ def _side(*entries: Entry, underscores: bool) -> Side:
 
 def _limit(value: Any, place: str) -> Limited:
     fields = members(value, _LIMIT, place)
-    header = None if fields.get("per_header") is None else text(fields, "per_header", place)
+    keys = [(kind, text(fields, name, place)) for kind, name in _LIMIT_KEYS if fields.get(name) is not None]
+    if len(keys) > 1:
+        raise UnreadError(place, "several keys of one limit")
     return Limited(
         callers=callers_of(fields, place),
-        per=None if header is None else ("header", header),
+        per=keys[0] if keys else None,
         amount=number(fields, "amount", place),
         seconds=number(fields, "per_seconds", place),
         burst=number(fields, "burst", place),
+    )
+
+
+def _mishap(value: Any, place: str) -> Mishap:
+    fields = members(value, _FAULT, place)
+    return Mishap(
+        callers=callers_of(fields, place),
+        delay_ns=_times(fields, "delay_ms", place),
+        abort_status=None if fields.get("abort_status") is None else number(fields, "abort_status", place),
+        share=number(fields, "share", place),
     )
 
 
