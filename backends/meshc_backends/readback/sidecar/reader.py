@@ -17,23 +17,29 @@ from meshc_backends.readback.formula import ALWAYS, MethodIn, all_of
 from meshc_backends.readback.paths import Escapes
 from meshc_backends.readback.policy import (
     Answer,
-    Ejection,
     Entry,
     Forward,
     Gate,
     Handling,
     Inbound,
-    Limited,
     Mishap,
     Named,
     Outbound,
     Peer,
     Policy,
-    Retry,
     Side,
     Spelling,
     Stage,
     Upstream,
+)
+from meshc_backends.readback.sidecar.call_terms import (
+    bounded,
+    ejection_of,
+    hashed_by,
+    limit_of,
+    mishap_of,
+    retry_of,
+    time_of,
 )
 from meshc_backends.readback.sidecar.field import document, elements, members, number, required, text, texts
 from meshc_backends.readback.sidecar.request import callers_of, requests_of
@@ -50,7 +56,6 @@ from meshc_backends.readback.unread import UnreadError
 from meshc_lang.record import dataclass
 
 _MS = 1_000_000
-_MILLIONTHS_OF_PERCENT = 10_000
 _TO_APPLICATION_NS = 5_000_000_000
 """What connects to the workload itself in 5 s or not at all."""
 
@@ -90,9 +95,6 @@ _INBOUND = INBOUND_FIELDS | {
     "connection_idle_ms",
 }
 _RULE = frozenset({"id", "effect", "callers", "except_callers", "methods", "path", "condition"})
-_LIMIT = frozenset({"id", "callers", "amount", "per_seconds", "burst", "per_header", "per_query", "per_cookie"})
-_FAULT = frozenset({"name", "callers", "except_callers", "delay_ms", "abort_status", "share"})
-_LIMIT_KEYS = (("header", "per_header"), ("query", "per_query"), ("cookie", "per_cookie"))
 _ANSWER = frozenset({"status", "location"})
 _OUTBOUND = OUTBOUND_FIELDS | {"name", "hosts", "port", "default", "protocol", "rules", "guards", "faults", "routes"}
 _CONNECTION = CONNECTION_FIELDS | {"service", "port", "listener", "cluster", "idle_timeout_ms", "hash_key"}
@@ -108,21 +110,12 @@ _ROUTE = ROUTE_FIELDS | {
     "answer",
 }
 _DESTINATION = frozenset({"cluster", "weight"})
-_RETRY = frozenset(
-    {
-        "limit", "on", "budget_percent", "budget_min_concurrency", "backoff_base_ms", "backoff_max_ms",
-        "per_try_timeout_ms", "key_header",
-    }
-)  # fmt: skip
 _CLUSTER = frozenset(
     {
         "name", "endpoints", "transport", "speaks", "connect_timeout_ms", "idle_timeout_ms", "breaker", "ejection",
         "balance",
     }
 )  # fmt: skip
-_BREAKER = frozenset({"max_requests", "max_pending", "max_connections"})
-_EJECTION = frozenset({"consecutive_5xx", "eject_ms", "interval_ms", "max_percent"})
-_HASH_KEY = frozenset({"kind", "name"})
 _SPEAKS = {"http/1.1": "http1", "h2": "http2", "bytes": "tcp"}
 _TRANSPORTS = {
     "plain": frozenset({"kind"}),
@@ -223,9 +216,9 @@ class _Snapshot:
             idle_timeout_ns=self._idle if http else None,
         )
         gate = _gate(elements(fields, "rules", place), f"{place}.rules", None)
-        limits = frozenset(_limit(one, f"{place}.limits") for one in elements(fields, "limits", place))
-        mishaps = frozenset(_mishap(one, f"{place}.faults") for one in elements(fields, "faults", place))
-        idle = _times(fields, "connection_idle_ms", place)
+        limits = frozenset(limit_of(one, f"{place}.limits") for one in elements(fields, "limits", place))
+        mishaps = frozenset(mishap_of(one, f"{place}.faults") for one in elements(fields, "faults", place))
+        idle = time_of(fields, "connection_idle_ms", place)
         if http and idle is not None:
             raise UnreadError(place, "a time of connections on a port of requests")
         forward = Forward(
@@ -271,7 +264,7 @@ class _Snapshot:
                 gate = _gate(elements(fields, "rules", place), f"{place}.rules", self._spiffe_id)
                 entries.append(_refuses_trace(gate))
             guards = _gate(elements(fields, "guards", place), f"{place}.guards", self._spiffe_id)
-            mishaps = frozenset(_mishap(one, f"{place}.faults") for one in elements(fields, "faults", place))
+            mishaps = frozenset(mishap_of(one, f"{place}.faults") for one in elements(fields, "faults", place))
             for route in required(fields, "routes", place):
                 entries += self._route(route, f"{place}.routes", gate, guards, mishaps)
             outbound = Outbound(name=text(fields, "name", place), side=_side(*entries, underscores=underscores))
@@ -291,7 +284,7 @@ class _Snapshot:
                 destinations=frozenset({(upstream, _WHOLE)}),
                 timeout_ns=None,
                 idle_timeout_ns=number(fields, "idle_timeout_ms", place) * _MS,
-                hashed=_hashed(fields.get("hash_key"), place),
+                hashed=hashed_by(fields.get("hash_key"), place),
             )
             name = f"{text(fields, 'service', place)}:{number(fields, 'port', place)}"
             side = _side(Entry(ALWAYS, Handling(action=forward)), underscores=False)
@@ -302,7 +295,7 @@ class _Snapshot:
         if (own := fields.get("answer")) is not None:
             yield from self._answered(fields, own, place, guards)
             return
-        retry, budget = _retry(fields.get("retry"), f"{place}.retry")
+        retry, budget = retry_of(fields.get("retry"), f"{place}.retry")
         weights: dict[str, int] = {}
         for one in required(fields, "destinations", place):
             destination = members(one, _DESTINATION, place)
@@ -310,9 +303,9 @@ class _Snapshot:
             weights[cluster] = weights.get(cluster, 0) + number(destination, "weight", place)
         forward = Forward(
             destinations=frozenset(self._shares(weights, budget, place).items()),
-            timeout_ns=_times(fields, "timeout_ms", place),
+            timeout_ns=time_of(fields, "timeout_ms", place),
             retry=retry,
-            hashed=_hashed(fields.get("hash_key"), place),
+            hashed=hashed_by(fields.get("hash_key"), place),
         )
         handling = Handling(gate=gate, mishaps=mishaps, action=forward, name=text(fields, "id", place))
         yield Entry(requests_of(fields, place), handling)
@@ -354,13 +347,13 @@ class _Snapshot:
                 peer=self._peer(fields.get("transport"), f"{place}.transport", _NAMED[speaks]),
                 connect_timeout_ns=number(fields, "connect_timeout_ms", place) * _MS,
                 idle_timeout_ns=None if speaks == "bytes" else self._kept_idle(fields, place),
-                ejection=_ejection(fields.get("ejection"), f"{place}.ejection"),
+                ejection=ejection_of(fields.get("ejection"), f"{place}.ejection"),
                 balance=text(fields, "balance", place),
             )
-            yield text(fields, "name", place), _bounded(upstream, fields.get("breaker"), f"{place}.breaker")
+            yield text(fields, "name", place), bounded(upstream, fields.get("breaker"), f"{place}.breaker")
 
     def _kept_idle(self, fields: dict[str, Any], place: str) -> int:
-        stated = _times(fields, "idle_timeout_ms", place)
+        stated = time_of(fields, "idle_timeout_ms", place)
         return self._idle if stated is None else stated
 
     def _peer(self, value: Any, place: str, protocols: tuple[str, ...]) -> Peer | None:
@@ -439,89 +432,6 @@ def _side(*entries: Entry, underscores: bool) -> Side:
         spelling=frozenset(Spelling),
         refuses_underscores=not underscores,
     )
-
-
-def _limit(value: Any, place: str) -> Limited:
-    fields = members(value, _LIMIT, place)
-    keys = [(kind, text(fields, name, place)) for kind, name in _LIMIT_KEYS if fields.get(name) is not None]
-    if len(keys) > 1:
-        raise UnreadError(place, "several keys of one limit")
-    return Limited(
-        callers=callers_of(fields, place),
-        per=keys[0] if keys else None,
-        amount=number(fields, "amount", place),
-        seconds=number(fields, "per_seconds", place),
-        burst=number(fields, "burst", place),
-    )
-
-
-def _mishap(value: Any, place: str) -> Mishap:
-    fields = members(value, _FAULT, place)
-    return Mishap(
-        callers=callers_of(fields, place),
-        delay_ns=_times(fields, "delay_ms", place),
-        abort_status=None if fields.get("abort_status") is None else number(fields, "abort_status", place),
-        share=number(fields, "share", place),
-    )
-
-
-def _retry(value: Any, place: str) -> tuple[Retry | None, tuple[int, int] | None]:
-    """Return when calls are tried again, and what share of calls tries may be (millionths, and how many at least)."""
-    if value is None:
-        return None, None
-    fields = members(value, _RETRY, place)
-    low, high = number(fields, "backoff_base_ms", place) * _MS, number(fields, "backoff_max_ms", place) * _MS
-    retry = Retry(
-        on=texts(fields, "on", place),
-        limit=number(fields, "limit", place),
-        per_try_ns=_times(fields, "per_try_timeout_ms", place),
-        pause_ns=(low, max(low, high)),
-        key_header=None if fields.get("key_header") is None else text(fields, "key_header", place),
-    )
-    least, percent = number(fields, "budget_min_concurrency", place), fields.get("budget_percent")
-    if percent is None:
-        return retry, None
-    if type(percent) not in (int, float):
-        raise UnreadError(f"{place}.budget_percent", "something that is no number")
-    return retry, (round(percent * _MILLIONTHS_OF_PERCENT), least)
-
-
-def _bounded(upstream: Upstream, value: Any, place: str) -> Upstream:
-    """Return the upstream with the bounds of what is under way to it."""
-    if value is None:
-        return upstream
-    fields = members(value, _BREAKER, place)
-    bounds = {name: None if fields.get(name) is None else number(fields, name, place) for name in _BREAKER}
-    return replace(
-        upstream,
-        max_requests=bounds["max_requests"],
-        max_pending=bounds["max_pending"],
-        max_connections=bounds["max_connections"],
-    )
-
-
-def _ejection(value: Any, place: str) -> Ejection | None:
-    if value is None:
-        return None
-    fields = members(value, _EJECTION, place)
-    return Ejection(
-        in_a_row=number(fields, "consecutive_5xx", place),
-        eject_ns=number(fields, "eject_ms", place) * _MS,
-        interval_ns=number(fields, "interval_ms", place) * _MS,
-        at_most=number(fields, "max_percent", place) * _MILLIONTHS_OF_PERCENT,
-    )
-
-
-def _hashed(value: Any, place: str) -> tuple[str, str] | None:
-    """Return what of a call chooses its instance."""
-    if value is None:
-        return None
-    fields = members(value, _HASH_KEY, f"{place}.hash_key")
-    return text(fields, "kind", place), text(fields, "name", place)
-
-
-def _times(fields: dict[str, Any], name: str, place: str) -> int | None:
-    return None if fields.get(name) is None else number(fields, name, place) * _MS
 
 
 def _address(value: Any, place: str) -> tuple[str, int]:
