@@ -16,8 +16,8 @@ def json_text(text: str) -> str:
 
 def json_ascii(text: str) -> str:
     """Return a text as a JSON string in which all that is not ASCII is escaped."""
-    if text.isascii():
-        return json_text(text)
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     import json
 
     return json.dumps(text)

@@ -18,8 +18,8 @@ from support.agreement_matrix import callees, matches_of, matrix
 from support.agreement_stage import PROGRAMS, Stage, compiled, without_limits
 from support.agreement_trial import hold
 
-OF_THEIR_OWN = {"limits", "protocols", "settings"}
-"""Programs whose trials need more than a request over HTTP/1.1: scripts, an order."""
+OF_THEIR_OWN = {"answers", "limits", "protocols", "settings", "terms"}
+"""Programs whose trials need more than a request over HTTP/1.1: scripts, an order, nobody beside them, time."""
 
 NAMES = [*sorted({path.stem for path in PROGRAMS.glob("*.mesh")} - OF_THEIR_OWN), "examples/shop"]
 

@@ -286,9 +286,9 @@ def test_an_external_is_found_and_verified_as_the_up_file_says(tmp_path: Path) -
 
 
 def test_what_the_proxy_does_not_carry_is_refused_and_nothing_is_started(tmp_path: Path) -> None:
-    (tmp_path / "small.mesh").write_text(PROGRAM + "edge web -> api { telemetry { access-log: off } }\n")
+    (tmp_path / "small.mesh").write_text(PROGRAM + "mirror api GET /v1/** => v2 5%\n")
     ran = run("up", str(tmp_path), cwd=tmp_path)
     assert ran.returncode == 1
     assert "MSH870" in ran.stdout + ran.stderr
-    assert "a choice of what is logged, for which `telemetry access-log` asks" in ran.stdout + ran.stderr
+    assert "shadow traffic, for which `mirror api GET /v1/** => api.v2 5%` asks" in ran.stdout + ran.stderr
     assert keys(tmp_path) == []

@@ -304,7 +304,7 @@ def policy(*on: str, limit: int = 2, budget: float | None = None) -> RetryPolicy
     return RetryPolicy(Retry(limit=limit, on=on, budget_percent=budget, backoff_base_ms=100, backoff_max_ms=500))
 
 
-WITHOUT_RESPONSE = set(TryFailure) - {TryFailure.OVERFLOW}
+WITHOUT_RESPONSE = set(TryFailure) - {TryFailure.OVERFLOW, TryFailure.NO_ENDPOINT}
 
 
 @pytest.mark.parametrize(
