@@ -7,7 +7,7 @@ __all__ = ["json_ascii", "json_text"]
 
 def json_text(text: str) -> str:
     """Return a text as a JSON string (RFC 8259 §7) that keeps what is not ASCII."""
-    if text.isprintable() and '"' not in text and "\\" not in text:
+    if _is_plain(text):
         return f'"{text}"'
     import json
 
@@ -16,8 +16,12 @@ def json_text(text: str) -> str:
 
 def json_ascii(text: str) -> str:
     """Return a text as a JSON string in which all that is not ASCII is escaped."""
-    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+    if text.isascii() and _is_plain(text):
         return f'"{text}"'
     import json
 
     return json.dumps(text)
+
+
+def _is_plain(text: str) -> bool:
+    return text.isprintable() and '"' not in text and "\\" not in text

@@ -317,7 +317,7 @@ class _Meaning:
                 roots=external.tls.ca_file or self.placement.external_roots(),
                 own=None,
                 server_name=None if is_address(asked) else asked,
-                protocols=(protocol,) if self.terms.names_protocols else (),
+                protocols=(protocol,),
                 versions=("1.2" if external.tls.minimum is TlsVersion.TLS_1_2 else "1.3", "1.3"),
             )
         upstream = self._upstream(
@@ -393,13 +393,12 @@ class _Meaning:
     def mesh_peer(self, service: Service, workload: Workload, port: ServicePort) -> Peer:
         key = (service.name, port.number)
         if key not in self._peers:
-            named = port.protocol.is_http and self.terms.names_protocols
             self._peers[key] = Peer(
                 names=frozenset({("URI", str(workload.spiffe_id))}),
                 roots=f"{self._certificates()}/trust-bundle.pem",
                 own=self._own(),
                 server_name=server_name(service, port),
-                protocols=(("h2" if speech(port) == "http2" else "http/1.1"),) if named else (),
+                protocols=(("h2" if speech(port) == "http2" else "http/1.1"),) if port.protocol.is_http else (),
                 versions=("1.2", "1.3"),
             )
         return self._peers[key]

@@ -11,6 +11,7 @@ from meshc_backends.readback.meaning import meaning_of
 from meshc_backends.readback.policy import Policy
 from meshc_backends.readback.terms import TargetTerms
 from meshc_backends.readback.unread import UnreadError
+from meshc_compiler.ir.mesh import MeshIndex
 from meshc_compiler.ir.slice import WorkloadSlice
 from meshc_lang.codes.validation import (
     FILE_BEHAVES_OTHERWISE,
@@ -62,8 +63,11 @@ _CODES = {
 }
 
 
-def findings(proof: Proof, slice_: WorkloadSlice, names: Mapping[str, str]) -> tuple[Diagnostic, ...]:
-    """Return the differences of a proof as findings; `names` are workloads by their SPIFFE IDs."""
+def findings(proof: Proof, slice_: WorkloadSlice, index: MeshIndex) -> tuple[Diagnostic, ...]:
+    """Return the differences of a proof as findings; the mesh names the workloads of identities."""
+    if not proof.differences:
+        return ()
+    names = {str(spiffe_id): workload.name for spiffe_id, workload in index.workloads_by_id.items()}
     return tuple(_finding(one, proof, slice_, names) for one in proof.differences)
 
 

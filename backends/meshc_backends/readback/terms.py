@@ -35,8 +35,6 @@ class TargetTerms:
     pause_ns: tuple[int, int]
     least_pause_ns: int
     retry_budget_minimum: int
-    names_protocols: bool = True
-    """Whether it says by TLS what it is going to speak when it calls (RFC 7301)."""
     rewrites_host: bool = True
     """Whether externals see their own name in `Host`, and not what the workload wrote there."""
     refuses_underscores: bool = True

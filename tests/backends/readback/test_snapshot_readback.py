@@ -79,9 +79,8 @@ def snapshot_of(index: MeshIndex, workload: str) -> Any:
 
 
 def told(index: MeshIndex, workload: str, content: bytes) -> tuple[Diagnostic, ...]:
-    names = {str(one.spiffe_id): one.name for one in index.mesh.workloads}
     slice_ = slice_of(index, index.workloads[workload])
-    return findings(prove_snapshot(slice_, PLACEMENT, f"sidecar/{workload}.json", content), slice_, names)
+    return findings(prove_snapshot(slice_, PLACEMENT, f"sidecar/{workload}.json", content), slice_, index)
 
 
 def rules(document: Any, port: int = 0) -> Any:

@@ -21,8 +21,4 @@ def differences(
     index: MeshIndex, slice_: WorkloadSlice, placement: Placement, artifact: Artifact
 ) -> tuple[Diagnostic, ...]:
     """Return where a workload's bootstrap does not mean what the program says, as findings."""
-    proof = prove_bootstrap(slice_, placement, artifact.path, artifact.content)
-    if not proof.differences:
-        return ()
-    names = {str(spiffe_id): workload.name for spiffe_id, workload in index.workloads_by_id.items()}
-    return findings(proof, slice_, names)
+    return findings(prove_bootstrap(slice_, placement, artifact.path, artifact.content), slice_, index)

@@ -50,11 +50,7 @@ def differences(
     index: MeshIndex, slice_: WorkloadSlice, placement: Placement, artifact: Artifact
 ) -> tuple[Diagnostic, ...]:
     """Return where a workload's snapshot does not mean what the program says, as findings."""
-    proof = prove_snapshot(slice_, placement, artifact.path, artifact.content)
-    if not proof.differences:
-        return ()
-    names = {str(spiffe_id): workload.name for spiffe_id, workload in index.workloads_by_id.items()}
-    return findings(proof, slice_, names)
+    return findings(prove_snapshot(slice_, placement, artifact.path, artifact.content), slice_, index)
 
 
 def _listened(slice_: WorkloadSlice, placement: Placement) -> frozenset[tuple[str, int]]:
