@@ -117,7 +117,7 @@ class ValueBuilder:
             above = text.rfind("\n", 0, start) + 1
             if line_start - stop > 2 or text[stop:line_start] not in ("\n", "\r\n"):
                 break
-            if text[above:start].strip(" \t\ufeff"):
+            if text[above:start].strip(" \t;\ufeff"):
                 break
             if not text.startswith("##", start) or text.startswith("###", start):
                 break

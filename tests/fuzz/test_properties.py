@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
@@ -37,6 +37,7 @@ def spliced(draw: DrawFn) -> str:
 
 
 @examples(150)
+@example(" ;## above\nedition 2026")
 @given(st.one_of(soups, spliced()))
 def test_any_row_of_words_is_read_or_refused(text: str) -> None:
     fuzz_targets.program(text.encode("utf-8", "replace"))
